@@ -1,0 +1,2 @@
+//! The collector and verifier.
+fn main() {}

@@ -1,0 +1,4 @@
+//! The browser's side of the ports.
+
+pub mod idb;
+pub mod locks;
