@@ -53,6 +53,8 @@ codes! {
     InvalidConfig = "invalid_config", "the configuration is not valid; compare it with the documentation of createTrail()";
     /// A row that is not a row.
     MalformedRow = "malformed_row", "the row is not a JSON object with the columns of format e1";
+    /// More events wait than may.
+    Overflow = "overflow", "as many events wait for delivery as may; the event was dropped. Check the endpoint, or raise `limits.rows`";
     /// Storage is full.
     Quota = "quota", "the browser's storage is full; events are kept in memory for this page";
     /// Storage cannot be used.

@@ -1,4 +1,0 @@
-//! The browser's side of the ports.
-
-pub mod idb;
-pub mod locks;

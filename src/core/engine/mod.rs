@@ -1,0 +1,257 @@
+//! The engine: everything the client decides, as a machine without a world around it.
+//!
+//! The driver brings what happened with the time it happened at, and carries out the effects it gets back. Nothing
+//! here waits, reads a clock or touches a store, so the same engine runs in a browser and in a simulation.
+
+use alloc::{string::String, vec::Vec};
+
+mod effect;
+mod lanes;
+mod page;
+mod sending;
+
+pub use effect::{Effect, Input, Write};
+
+use super::{
+    config::Config,
+    error::Code,
+    json::Object,
+    lane::Drops,
+    pseudonym::Kind,
+    recorder::{EventKind, Namespace, Recorder},
+    row::Row,
+    sender::Sender,
+    visit,
+};
+use crate::ports::{Entropy, StoredRow};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Starting,
+    Running,
+    Closed,
+}
+
+/// One client's state.
+pub struct Engine {
+    config: Config,
+    phase: Phase,
+    recorder: Recorder,
+    /// Drops while no lane is open.
+    drops: Drops,
+    /// Lanes that may be idle: chain and record.
+    candidates: Vec<(String, String)>,
+    /// The lane given up while the page is frozen, to go on with on return.
+    left: Option<(String, String)>,
+    /// Captured and not yet handed to the store.
+    unwritten: Vec<Row>,
+    metas: Vec<(String, String)>,
+    /// Handed to the store and not yet confirmed, by number of the write.
+    writing: Vec<(u64, Vec<Row>)>,
+    /// Chains that turned out to be another page's.
+    abandoned: Vec<String>,
+    last_id: u64,
+    /// Only the elected page has one.
+    sender: Option<Sender>,
+    /// The number of the batch, or of the record's write, that the sender waits for.
+    awaited: u64,
+    /// The lane's rows that are not settled, the newest of them, for when the page leaves.
+    tail: Vec<StoredRow>,
+    /// The first seq of the lane that is not settled, as far as this page has heard.
+    unsettled_from: u64,
+    flushing: bool,
+    degraded: bool,
+    effects: Vec<Effect>,
+}
+
+impl Engine {
+    /// A client with this configuration that has not started.
+    pub fn new(config: Config, entropy: &mut dyn Entropy) -> Self {
+        Self {
+            recorder: Recorder::new(config.clone(), entropy),
+            config,
+            phase: Phase::Starting,
+            drops: Drops::default(),
+            candidates: Vec::new(),
+            left: None,
+            unwritten: Vec::new(),
+            metas: Vec::new(),
+            writing: Vec::new(),
+            abandoned: Vec::new(),
+            last_id: 0,
+            sender: None,
+            awaited: 0,
+            tail: Vec::new(),
+            unsettled_from: 0,
+            flushing: false,
+            degraded: false,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Takes what happened at `now` and gives what is to be done, in order.
+    pub fn handle(&mut self, input: Input, now: u64, entropy: &mut dyn Entropy) -> Vec<Effect> {
+        if self.phase != Phase::Closed {
+            match input {
+                Input::Opened(metas, durable) => self.opened(metas, durable, now),
+                Input::LaneTaken(chain, last) => self.lane_taken(chain, last, now),
+                Input::LaneBusy => self.lane_busy(),
+                Input::Commit => self.commit(),
+                Input::Written(id, result) => self.written(id, result, now, entropy),
+                Input::Elected(metas) => self.elected(&metas, now),
+                Input::Read(lines) => self.read(lines, now, entropy),
+                Input::Answered(id, outcome) => self.answered(id, &outcome, now, entropy),
+                Input::Wake => self.step(now),
+                Input::Flush => self.flush(now),
+                Input::Heard(message) => self.heard(&message, now),
+                Input::Hidden => self.hidden(now),
+                Input::Leaving(frozen) => self.leaving(frozen, now),
+                Input::Resumed => self.resumed(now),
+                Input::Online => self.hurry(now),
+                Input::Hurry => self.run(),
+                Input::Close => self.close(now),
+                Input::Erase => self.erase(),
+            }
+        }
+        core::mem::take(&mut self.effects)
+    }
+
+    /// Captures an event: scrubbed, pseudonymised and linked when this returns, stored with the next
+    /// [`Input::Commit`].
+    ///
+    /// # Errors
+    /// As [`Recorder::capture`], and [`Code::Overflow`]; the event is counted as dropped.
+    pub fn capture(
+        &mut self,
+        kind: EventKind,
+        name: &str,
+        props: &str,
+        context: &str,
+        now: u64,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), Code> {
+        if self.phase == Phase::Closed {
+            return Err(Code::Closed);
+        }
+        if self.recorder.must_leave_lane(now) {
+            self.leave_lane();
+        }
+        let result = if self.is_full() {
+            Err(Code::Overflow)
+        } else {
+            self.recorder.capture(kind, name, props, context, now, entropy)
+        };
+        match result {
+            Ok(rows) => {
+                self.take_rows(rows);
+                Ok(())
+            }
+            Err(code) => {
+                self.drop_one(code);
+                Err(code)
+            }
+        }
+    }
+
+    /// Makes someone the user or group of the events to come, and captures that it happened.
+    ///
+    /// # Errors
+    /// As [`Recorder::identify`] and [`capture`](Self::capture).
+    #[allow(clippy::too_many_arguments, reason = "the binding passes what the caller said, each a different thing")]
+    pub fn identify(
+        &mut self,
+        namespace: Namespace,
+        kind: Kind,
+        canonical: &str,
+        raw: &str,
+        props: &str,
+        now: u64,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), Code> {
+        if self.phase == Phase::Closed {
+            return Err(Code::Closed);
+        }
+        self.recorder.identify(namespace, kind, canonical, raw, now, entropy)?;
+        let event = match namespace {
+            Namespace::User => EventKind::Identify,
+            Namespace::Group => EventKind::Group,
+        };
+        self.capture(event, "", props, "", now, entropy)
+    }
+
+    /// Takes an epochs document.
+    ///
+    /// # Errors
+    /// As [`Recorder::epochs`].
+    pub fn epochs(&mut self, document: &str, now: u64) -> Result<(), Code> {
+        self.recorder.epochs(document, now)
+    }
+
+    /// Forgets user, group, device and visit; the next event opens a new lane. Other pages forget them too.
+    pub fn reset(&mut self) {
+        self.forget();
+        self.effects.push(Effect::Tell("reset".into()));
+    }
+
+    /// Events that are captured and not stored yet.
+    pub fn waiting(&self) -> u64 {
+        let rows = self.unwritten.iter().chain(self.writing.iter().flat_map(|(_, rows)| rows));
+        rows.filter(|row| row.seq > 0).count() as u64
+    }
+
+    /// Drops that no lane's record holds yet.
+    pub fn unsaved_drops(&self) -> Drops {
+        self.drops
+    }
+
+    /// Identifiers for which no pseudonym could be made.
+    pub fn pseudonym_failures(&self) -> u64 {
+        self.recorder.pseudonym_failures
+    }
+
+    fn is_full(&self) -> bool {
+        let next = self.recorder.lane.as_ref().map_or(0, |lane| lane.head.seq + 1);
+        next.saturating_sub(self.unsettled_from) >= self.config.limits.rows
+    }
+
+    fn drop_one(&mut self, code: Code) {
+        let drops = match &mut self.recorder.lane {
+            Some(lane) => {
+                lane.unsaved = true;
+                &mut lane.drops
+            }
+            None => &mut self.drops,
+        };
+        let (counter, reason) = match code {
+            Code::Overflow => (&mut drops.overflow, "overflow"),
+            Code::TooLarge => (&mut drops.too_large, "too_large"),
+            _ => (&mut drops.scrubbed, "scrubbed"),
+        };
+        *counter += 1;
+        self.note("dropped", Object::default().text("reason", reason).finish());
+    }
+
+    /// Nobody is to go on with the lane at hand: its epoch or its visitor has ended.
+    fn leave_lane(&mut self) {
+        if let Some(mut lane) = self.recorder.lane.take() {
+            lane.closed = true;
+            self.metas.push((lane.meta_key(), lane.save()));
+            self.effects.push(Effect::ReleaseLane(lane.head.chain));
+        }
+    }
+
+    fn forget(&mut self) {
+        self.leave_lane();
+        self.recorder.reset();
+        self.metas.push((visit::META.into(), String::new()));
+    }
+
+    fn note(&mut self, kind: &'static str, detail: String) {
+        self.effects.push(Effect::Note(kind, detail));
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+}

@@ -1,0 +1,98 @@
+//! The page's life: hidden, left, frozen, back, closed.
+
+use super::{Effect, Engine, Phase};
+use crate::core::{error::Code, sender::Batch, sender::Sender};
+use crate::ports::StoredRow;
+use alloc::vec;
+
+/// Lines that a leaving page can still send: a browser gives all requests that outlive a page 64 KiB together.
+const TAIL_BYTES: usize = 48 * 1024;
+
+impl Engine {
+    /// On mobile nothing may follow: everything is written and sent now.
+    pub(super) fn hidden(&mut self, now: u64) {
+        self.commit();
+        match &mut self.sender {
+            Some(sender) => {
+                sender.want(false);
+                self.step(now);
+            }
+            None => self.effects.push(Effect::Tell("flush".into())),
+        }
+    }
+
+    pub(super) fn leaving(&mut self, frozen: bool, now: u64) {
+        self.run();
+        self.commit();
+        self.send_tail(now);
+        if !frozen {
+            return; // what the page still does goes into the same lane; the browser gives the locks back
+        }
+        // A frozen page must hold nothing that another one waits for.
+        self.sender = None;
+        self.effects.push(Effect::Resign);
+        if let Some(lane) = self.recorder.lane.take() {
+            self.left = Some((lane.head.chain.clone(), lane.save()));
+            self.effects.push(Effect::ReleaseLane(lane.head.chain));
+        }
+    }
+
+    pub(super) fn resumed(&mut self, now: u64) {
+        if self.degraded {
+            self.sender = Some(Sender::new(&self.config, &[]));
+            let tail = core::mem::take(&mut self.tail);
+            if let (Some(sender), Some(row)) = (&mut self.sender, tail.first()) {
+                sender.stored(&row.chain, None, 1, 0, now);
+            }
+            return self.step(now);
+        }
+        self.effects.push(Effect::Elect);
+        if let Some(left) = self.left.take().filter(|_| self.recorder.lane.is_none()) {
+            self.effects.push(Effect::TryLane(left.0.clone()));
+            self.candidates = vec![left];
+        }
+    }
+
+    pub(super) fn close(&mut self, now: u64) {
+        self.leaving(true, now);
+        self.tell_flushed(Some(Code::Closed));
+        self.phase = Phase::Closed;
+    }
+
+    pub(super) fn erase(&mut self) {
+        self.tell_flushed(Some(Code::Closed));
+        self.sender = None;
+        self.unwritten.clear();
+        self.tail.clear();
+        self.recorder.reset();
+        self.phase = Phase::Closed;
+    }
+
+    /// Keeps the newest rows of the lane at hand, for when the page leaves and nothing can be read any more.
+    pub(super) fn remember(&mut self, rows: &[StoredRow]) {
+        self.tail.extend_from_slice(rows);
+        let mut bytes = 0;
+        let fits = |row: &&StoredRow| {
+            bytes += row.line.len();
+            bytes <= TAIL_BYTES
+        };
+        let kept = self.tail.iter().rev().take_while(fits).count();
+        self.tail.drain(..self.tail.len() - kept);
+    }
+
+    /// What is not settled goes out with the page. Rows in a request that is under way go too: nobody knows whether it
+    /// outlives the page, and a receiver tells a row it has by its id.
+    fn send_tail(&mut self, now: u64) {
+        let Some(lane) = &self.recorder.lane else { return };
+        let chain = &lane.head.chain;
+        let epoch = lane.published.then_some(lane.epoch);
+        let mut batch = Batch { chain: chain.clone(), epoch, ..Batch::default() };
+        // Chains of two epochs in requests at the same moment could be linked: only the lane at hand goes.
+        for row in self.tail.iter().filter(|row| row.chain == *chain) {
+            batch.push(row.seq, lane.head.t, row.line.clone());
+        }
+        if !batch.seqs.is_empty() {
+            self.deliver(batch, true, now);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Sending: the sender's steps as effects, and what the pages of an origin tell each other.
+
+use super::{Effect, Engine, Write};
+use crate::core::{
+    answer::Answer,
+    error::Code,
+    json::Object,
+    sender::{Batch, Sender, Step},
+    words::{Reader, Words},
+};
+use crate::ports::Entropy;
+use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
+
+impl Engine {
+    pub(super) fn elected(&mut self, metas: &[(String, String)], now: u64) {
+        self.sender = Some(Sender::new(&self.config, metas));
+        self.step(now);
+    }
+
+    pub(super) fn step(&mut self, now: u64) {
+        if let Some(sender) = &mut self.sender {
+            let step = sender.step(now);
+            self.carry_out(step, now);
+        }
+    }
+
+    pub(super) fn read(&mut self, lines: Option<Vec<String>>, now: u64, entropy: &mut dyn Entropy) {
+        if let Some(sender) = &mut self.sender {
+            let step = match lines {
+                Some(lines) => sender.read(lines, now),
+                None => sender.stumbled(now, entropy),
+            };
+            self.carry_out(step, now);
+        }
+    }
+
+    pub(super) fn answered(&mut self, id: u64, outcome: &str, now: u64, entropy: &mut dyn Entropy) {
+        let Some(sender) = self.sender.as_mut().filter(|_| id == self.awaited) else { return };
+        let answer = Answer::parse(outcome);
+        let (step, fork) = sender.answered(&answer, now, entropy);
+        let (chain, next) = sender.progress();
+        let ours = self.recorder.lane.as_ref().is_some_and(|lane| lane.head.chain == chain);
+        let note = Object::default().text("chain", chain).number("next", next).number("status", answer.status).finish();
+        self.note("settled", note);
+        self.carry_out(step, now);
+        if fork && ours {
+            // The collector knows another history of this chain (a restored backup, for one): go on in a new one.
+            self.leave_lane();
+            self.commit();
+        }
+    }
+
+    pub(super) fn settlement_written(&mut self, id: u64, now: u64) {
+        let Some(sender) = self.sender.as_mut().filter(|_| id == self.awaited) else { return };
+        let (chain, next) = sender.progress();
+        let chain = chain.to_owned();
+        let words = Words::default().text(Some("settled")).text(Some(&chain)).number(next).finish();
+        let step = sender.written(now);
+        self.effects.push(Effect::Tell(words));
+        self.settled(&chain, next);
+        self.carry_out(step, now);
+    }
+
+    pub(super) fn flush(&mut self, now: u64) {
+        self.commit();
+        self.flushing = true;
+        if self.sender.is_none() {
+            self.effects.push(Effect::Tell("flush".into()));
+        }
+        self.hurry(now);
+    }
+
+    pub(super) fn hurry(&mut self, now: u64) {
+        if let Some(sender) = &mut self.sender {
+            sender.want(true);
+            self.step(now);
+        }
+    }
+
+    pub(super) fn heard(&mut self, message: &str, now: u64) {
+        let mut words = Reader::new(message);
+        match words.text().unwrap_or_default() {
+            "stored" => {
+                let (chain, rows, bytes) = (words.text(), words.number(), words.number());
+                if let (Some(sender), Some(chain)) = (&mut self.sender, chain) {
+                    sender.stored(chain, words.number(), rows.unwrap_or(1), bytes.unwrap_or(0), now);
+                    self.step(now);
+                }
+            }
+            "settled" => {
+                let chain = words.text().unwrap_or_default();
+                self.settled(chain, words.number().unwrap_or(0));
+            }
+            "flush" => self.hurry(now),
+            "drained" => self.tell_flushed(None),
+            "paused" => self.tell_flushed(Some(Code::Retrying)),
+            "reset" => self.forget(),
+            "erased" => {
+                self.erase();
+                self.effects.push(Effect::Resign);
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives a batch to the endpoint. Its answer is awaited unless the page is leaving.
+    pub(super) fn deliver(&mut self, batch: Batch, exit: bool, now: u64) {
+        let id = self.next_id();
+        if !exit {
+            self.awaited = id;
+        }
+        // The age is by the same clock as `sent_at`, so that a receiver can correct skew without counting transit.
+        let mut meta = Object::default();
+        meta.number("age_ms", now.saturating_sub(batch.newest)).text("chain", &batch.chain);
+        meta.text("deployment", &self.config.deployment);
+        match batch.epoch {
+            Some(epoch) => meta.number("epoch", epoch),
+            None => meta.raw("epoch", "null"),
+        };
+        let meta = meta.number("sent_at", now).finish();
+        self.effects.push(Effect::Deliver { id, lines: batch.lines, meta, exit });
+    }
+
+    fn carry_out(&mut self, step: Step, now: u64) {
+        match step {
+            Step::Read { chain, from, rows, bytes } => self.effects.push(Effect::Read(chain, from, rows, bytes)),
+            Step::Deliver(batch) => self.deliver(batch, false, now),
+            Step::Settle { key, record, remove } => {
+                self.awaited = self.next_id();
+                let write = Write { add: Vec::new(), put: vec![(key, record)], remove };
+                self.effects.push(Effect::Write(self.awaited, write));
+            }
+            Step::Wake(at) => self.effects.push(Effect::Wake(at.saturating_sub(now))),
+            Step::Rest => {}
+        }
+        self.tell_how_it_stands();
+    }
+
+    /// Whoever waits for a flush hears of its end, and of a pause too: nobody need wait for that to end.
+    fn tell_how_it_stands(&mut self) {
+        let Some(sender) = &self.sender else { return };
+        if sender.is_drained() && self.unwritten.is_empty() && !self.writing.iter().any(|(_, rows)| !rows.is_empty()) {
+            self.effects.push(Effect::Tell("drained".into()));
+            self.tell_flushed(None);
+        } else if sender.is_paused() {
+            self.effects.push(Effect::Tell("paused".into()));
+            self.tell_flushed(Some(Code::Retrying));
+        }
+    }
+
+    pub(super) fn tell_flushed(&mut self, code: Option<Code>) {
+        if core::mem::take(&mut self.flushing) {
+            self.effects.push(Effect::Flushed(code));
+        }
+    }
+
+    /// Everything of `chain` before `next` is settled.
+    fn settled(&mut self, chain: &str, next: u64) {
+        if self.recorder.lane.as_ref().is_some_and(|lane| lane.head.chain == chain) {
+            self.unsettled_from = self.unsettled_from.max(next);
+        }
+        self.tail.retain(|row| row.chain != chain || row.seq >= next);
+    }
+}

@@ -1,0 +1,189 @@
+//! From an identifier to a pseudonym, by the derivation `p1`:
+//!
+//! ```text
+//! PRK = HKDF-Extract("nymtrail/p1", S_e)
+//! K   = HKDF-Expand(PRK, lp(deployment) || lp(namespace) || u64be(epoch), 32)     lp: u32be length, then the bytes
+//! P   = "p1." base64url( HMAC-SHA256(K, u8(normalisation version) || lp(type) || lp(canonical identifier))[..16] )
+//! ```
+//! Every part is length-prefixed, so no two inputs run into each other, and deployments, namespaces and epochs never
+//! share a pseudonym. HMAC and HKDF are RFC 2104 and RFC 5869, from RustCrypto.
+
+use super::base64url;
+use alloc::string::String;
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::{Zeroize, Zeroizing};
+
+/// The version of the rules by which identifiers are made canonical; part of what is hashed.
+pub const NORMALISATION: u8 = 1;
+
+/// What kind of identifier was given; decides how it was made canonical.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any string, in NFC.
+    Opaque,
+    /// An e-mail address.
+    Email,
+    /// A phone number in international form.
+    Phone,
+}
+
+impl Kind {
+    /// The word that is hashed for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opaque => "opaque",
+            Self::Email => "email",
+            Self::Phone => "phone",
+        }
+    }
+
+    /// The kind of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Opaque, Self::Email, Self::Phone].into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// The secret of one epoch, `S_e`: 32 random bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Salt(Zeroizing<[u8; 32]>);
+
+impl Salt {
+    /// Takes the bytes as they are.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The salt of `epoch` under one static secret. The weakest form: whoever has the secret has every epoch.
+    pub fn derived(secret: &[u8], epoch: u64) -> Self {
+        let mut bytes = [0; 32];
+        // 32 bytes is one block of SHA-256, so expanding cannot fail.
+        let _ = Hkdf::<Sha256>::new(Some(b"nymtrail/s1"), secret).expand(&epoch.to_be_bytes(), &mut bytes);
+        Self::new(bytes)
+    }
+
+    /// The bytes, for the document that publishes them.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The pseudonym of `canonical` in this epoch.
+    ///
+    /// `namespace` is `user`, `group` or `prop:<name>`; pseudonyms of different namespaces never match.
+    pub fn pseudonym(&self, deployment: &str, namespace: &str, epoch: u64, kind: Kind, canonical: &str) -> String {
+        let mut key = Zeroizing::new([0; 32]);
+        let prk = Hkdf::<Sha256>::new(Some(b"nymtrail/p1"), self.0.as_slice());
+        let (deployment_length, namespace_length) = (length(deployment), length(namespace));
+        let _ = prk.expand_multi_info(
+            &[&deployment_length, deployment.as_bytes(), &namespace_length, namespace.as_bytes(), &epoch.to_be_bytes()],
+            key.as_mut_slice(),
+        );
+        let mut tag = mac(
+            key.as_slice(),
+            &[
+                &[NORMALISATION],
+                &length(kind.as_str()),
+                kind.as_str().as_bytes(),
+                &length(canonical),
+                canonical.as_bytes(),
+            ],
+        );
+        // The compression function leaves its last input block on the stack; one more run over zeros overwrites it.
+        core::hint::black_box(mac(&[0; 32], &[&[0; 64]]));
+        let mut pseudonym = String::from("p1.");
+        pseudonym.push_str(&base64url::encode(tag.first_chunk::<16>().map_or(&[], |chunk| chunk)));
+        tag.zeroize();
+        pseudonym
+    }
+}
+
+/// HMAC-SHA256 over all parts, one after the other.
+pub(crate) fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
+        return [0; 32]; // HMAC takes a key of any length
+    };
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+fn length(text: &str) -> [u8; 4] {
+    (text.len() as u32).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn salt() -> Salt {
+        Salt::new([7; 32])
+    }
+
+    #[test]
+    fn every_part_separates() {
+        let base = salt().pseudonym("shop", "user", 1, Kind::Email, "ann@example.org");
+        assert!(base.starts_with("p1.") && base.len() == 3 + 22, "{base}");
+        assert_eq!(base, salt().pseudonym("shop", "user", 1, Kind::Email, "ann@example.org"));
+        for other in [
+            Salt::new([8; 32]).pseudonym("shop", "user", 1, Kind::Email, "ann@example.org"),
+            salt().pseudonym("shopu", "ser", 1, Kind::Email, "ann@example.org"),
+            salt().pseudonym("shop", "group", 1, Kind::Email, "ann@example.org"),
+            salt().pseudonym("shop", "user", 2, Kind::Email, "ann@example.org"),
+            salt().pseudonym("shop", "user", 1, Kind::Opaque, "ann@example.org"),
+            salt().pseudonym("shop", "user", 1, Kind::Email, "ann@example.or"),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn derivation_is_what_it_says() {
+        // The same by hand, with nothing but HMAC: extract, one block of expand, tag.
+        let prk = mac(b"nymtrail/p1", &[&[7; 32]]);
+        let key = mac(&prk, &[&[0, 0, 0, 4], b"shop", &[0, 0, 0, 4], b"user", &1u64.to_be_bytes(), &[1]]);
+        let tag = mac(&key, &[&[1, 0, 0, 0, 6], b"opaque", &[0, 0, 0, 2], b"42"]);
+        assert_eq!(
+            salt().pseudonym("shop", "user", 1, Kind::Opaque, "42"),
+            format!("p1.{}", base64url::encode(&tag[..16]))
+        );
+    }
+
+    /// The cases of an RFC's file under tests/vectors: `name = value` lines, each case ending with the line `last`.
+    fn cases(text: &'static str, last: &str) -> Vec<HashMap<&'static str, Vec<u8>>> {
+        let (mut cases, mut case) = (Vec::new(), HashMap::new());
+        for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
+            case.insert(name.trim(), bytes(value.trim()));
+            if name.trim() == last {
+                cases.push(core::mem::take(&mut case));
+            }
+        }
+        cases
+    }
+
+    fn bytes(digits: &str) -> Vec<u8> {
+        (0..digits.len() / 2).map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap_or(0)).collect()
+    }
+
+    #[test]
+    fn rfc_4231_hmac() {
+        let cases = cases(include_str!("../../tests/vectors/rfc-4231-sha256.txt"), "MD");
+        assert_eq!(cases.len(), 6);
+        for case in cases {
+            assert_eq!(mac(&case["Key"], &[&case["Msg"]]).to_vec(), case["MD"]);
+        }
+    }
+
+    #[test]
+    fn rfc_5869_hkdf() {
+        let cases = cases(include_str!("../../tests/vectors/rfc-5869-HKDF-SHA256.txt"), "OKM");
+        assert_eq!(cases.len(), 3);
+        for case in cases {
+            let mut out = vec![0; case["OKM"].len()];
+            Hkdf::<Sha256>::new(Some(&case["salt"]), &case["IKM"]).expand(&case["info"], &mut out).unwrap();
+            assert_eq!(out, case["OKM"]);
+        }
+    }
+}

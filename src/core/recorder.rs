@@ -1,0 +1,467 @@
+//! From a call to a linked row: scrub, pseudonym, body, link. Synchronous; a row exists when the call returns.
+
+use super::{
+    chain::{Head, NO_HEAD},
+    config::{Config, Mode},
+    epoch::Keyring,
+    error::Code,
+    hex, joined,
+    json::{self, Object, Value},
+    lane::Lane,
+    pseudonym::{Kind, Salt},
+    row::Row,
+    scrub,
+    taint::Taint,
+    visit::{self, Visit},
+};
+use crate::ports::Entropy;
+use alloc::{string::String, vec::Vec};
+
+/// The largest body, in bytes: more is a document, not an event, and several must fit into one request at page exit.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// Something the visitor did.
+    Track,
+    /// A page was seen.
+    Page,
+    /// The visitor signed in.
+    Identify,
+    /// The visitor belongs to a group.
+    Group,
+}
+
+impl EventKind {
+    /// The word in the body's `k`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Track => "track",
+            Self::Page => "page",
+            Self::Identify => "identify",
+            Self::Group => "group",
+        }
+    }
+}
+
+/// Whose identifier is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namespace {
+    /// The signed-in user.
+    User,
+    /// A group of users: a company, a team.
+    Group,
+}
+
+/// Turns calls into rows. Owns whatever must not outlive an epoch.
+pub struct Recorder {
+    config: Config,
+    keyring: Keyring,
+    keyring_unsaved: bool,
+    taint: Taint,
+    visit: Option<Visit>,
+    epoch_delay: u64,
+    /// The lane that is written to, if one was taken or opened.
+    pub lane: Option<Lane>,
+    /// Identifiers for which no pseudonym could be made.
+    pub pseudonym_failures: u64,
+}
+
+impl Recorder {
+    /// A recorder that has seen nothing yet.
+    pub fn new(config: Config, entropy: &mut dyn Entropy) -> Self {
+        let mut key = [0; 32];
+        entropy.fill(&mut key);
+        Self {
+            keyring: Keyring::new(config.pin.clone()),
+            keyring_unsaved: false,
+            taint: Taint::new(key),
+            visit: None,
+            epoch_delay: visit::epoch_delay(entropy),
+            lane: None,
+            pseudonym_failures: 0,
+            config,
+        }
+    }
+
+    /// Takes up what an earlier page saved: the keyring and the visit.
+    pub fn resume(&mut self, keyring: Option<&str>, visit: Option<&str>) {
+        if let Some(keyring) = keyring {
+            self.keyring.load(keyring, &self.config.deployment);
+        }
+        self.visit = visit.and_then(Visit::load);
+    }
+
+    /// Takes an epochs document.
+    ///
+    /// # Errors
+    /// As [`Keyring::accept`], and [`Code::EpochsExpired`] if the document has no epoch for `now`.
+    pub fn epochs(&mut self, document: &str, now: u64) -> Result<(), Code> {
+        self.keyring.accept(document, &self.config.deployment)?;
+        self.keyring_unsaved = true;
+        // A visit that began without a key goes over to the epoch that has one.
+        if self.visit.as_ref().is_some_and(|visit| self.keyring.salt(visit.epoch).is_none()) {
+            self.visit = None;
+        }
+        self.keyring.current(now).map(|_| ()).ok_or(Code::EpochsExpired)
+    }
+
+    /// The epoch an event at `now` belongs to.
+    pub fn epoch(&self, now: u64) -> u64 {
+        let visit = self.visit.as_ref().filter(|visit| visit.goes_on(now));
+        visit.map_or_else(|| self.epoch_beginning(now), |visit| visit.epoch)
+    }
+
+    /// Records an event and gives back its row, with the genesis before it if a lane had to be opened.
+    ///
+    /// `props` and `context` are JSON objects, or empty.
+    ///
+    /// # Errors
+    /// [`Code::InvalidName`], [`Code::InvalidProperties`], [`Code::TooLarge`]: the event is dropped.
+    pub fn capture(
+        &mut self,
+        kind: EventKind,
+        name: &str,
+        props: &str,
+        context: &str,
+        now: u64,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Vec<Row>, Code> {
+        let name =
+            if name.is_empty() && kind != EventKind::Track { String::new() } else { scrub::name(name, &self.taint)? };
+        self.go_on_or_begin(now, entropy);
+        let props = self.properties(props)?;
+        let context = self.properties(context)?;
+        let body = self.body(kind, &name, &props, &context);
+        if body.len() > MAX_BODY_BYTES {
+            return Err(Code::TooLarge);
+        }
+        let mut salt = [0; 16];
+        entropy.fill(&mut salt);
+        let mut rows = Vec::with_capacity(2);
+        self.link(body, hex::encode(&salt), now, &mut rows, entropy);
+        Ok(rows)
+    }
+
+    /// Makes `canonical` the visitor's user or group from now on, as a pseudonym. Neither it nor `raw` is kept; both
+    /// are looked for in all that is captured later.
+    ///
+    /// # Errors
+    /// [`Code::NoSalt`] in `random` mode, [`Code::NoEpochKey`] without a salt of the epoch: nothing is recorded.
+    pub fn identify(
+        &mut self,
+        namespace: Namespace,
+        kind: Kind,
+        canonical: &str,
+        raw: &str,
+        now: u64,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), Code> {
+        self.taint.add(canonical);
+        self.taint.add(raw);
+        self.go_on_or_begin(now, entropy);
+        let word = match namespace {
+            Namespace::User => "user",
+            Namespace::Group => "group",
+        };
+        let pseudonym = self.pseudonym(word, kind, canonical);
+        if pseudonym.is_err() {
+            self.pseudonym_failures += 1;
+        }
+        let pseudonym = Some(pseudonym?);
+        if let Some(visit) = &mut self.visit {
+            match namespace {
+                Namespace::User => visit.user = pseudonym,
+                Namespace::Group => visit.group = pseudonym,
+            }
+            visit.changed();
+        }
+        Ok(())
+    }
+
+    /// Forgets who is acting. The next event begins a new visit of a new device in a new lane.
+    pub fn reset(&mut self) {
+        self.taint.clear();
+        self.visit = None;
+    }
+
+    /// Links the events of `rows` once more, since their place in a chain is taken or lost: in the lane at hand, or in
+    /// a new one. Times and bodies stay, and so do the salts, whose rows are gone.
+    pub fn relink(&mut self, rows: &[Row], entropy: &mut dyn Entropy) -> Vec<Row> {
+        let mut linked = Vec::with_capacity(rows.len() + 1);
+        for row in rows.iter().filter(|row| row.seq > 0) {
+            let (Some(body), Some(salt)) = (row.body.clone(), row.salt.clone()) else { continue };
+            self.link(body, salt, row.t, &mut linked, entropy);
+        }
+        linked
+    }
+
+    /// Adds the metas that have changed since they were last asked for.
+    pub fn take_unsaved(&mut self, metas: &mut Vec<(String, String)>) {
+        if let Some(lane) = &mut self.lane
+            && core::mem::take(&mut lane.unsaved)
+        {
+            metas.push((lane.meta_key(), lane.save()));
+        }
+        if let Some(visit) = &mut self.visit
+            && visit.take_unsaved()
+        {
+            metas.push((visit::META.into(), visit.save()));
+        }
+        if core::mem::take(&mut self.keyring_unsaved) {
+            metas.push((META_KEYRING.into(), self.keyring.save()));
+        }
+    }
+
+    /// Whether an event at `now` could not be written to the lane at hand: the epoch has changed.
+    pub fn must_leave_lane(&self, now: u64) -> bool {
+        let epoch = self.epoch(now);
+        let visit_is_gone = self.visit.is_none();
+        self.lane
+            .as_ref()
+            .is_some_and(|lane| visit_is_gone || lane.epoch != epoch || lane.published != self.is_published(epoch))
+    }
+
+    /// Whether `epoch` is one of the epochs document, so that a collector knows it.
+    pub fn is_published(&self, epoch: u64) -> bool {
+        self.config.mode == Mode::Salt && self.keyring.salt(epoch).is_some()
+    }
+
+    fn epoch_beginning(&self, now: u64) -> u64 {
+        let late = now.saturating_sub(self.epoch_delay);
+        let epoch = self.keyring.current(late).or_else(|| self.keyring.current(now));
+        epoch.map_or_else(|| self.config.period.id(now), |epoch| epoch.id)
+    }
+
+    fn go_on_or_begin(&mut self, now: u64, entropy: &mut dyn Entropy) {
+        match self.visit.take() {
+            Some(mut visit) if visit.goes_on(now) => {
+                visit.touch(now);
+                self.visit = Some(visit);
+            }
+            before => self.visit = Some(Visit::begin(self.epoch_beginning(now), before, now, entropy)),
+        }
+    }
+
+    /// Links one event, after the genesis of a new lane if there is none.
+    fn link(&mut self, body: String, salt: String, t: u64, rows: &mut Vec<Row>, entropy: &mut dyn Entropy) {
+        if self.lane.is_none() {
+            let (lane, genesis) = self.open(t, entropy);
+            self.lane = Some(lane);
+            rows.push(genesis);
+        }
+        if let Some(lane) = &mut self.lane {
+            rows.push(lane.head.append(body, salt, t));
+        }
+    }
+
+    fn open(&self, now: u64, entropy: &mut dyn Entropy) -> (Lane, Row) {
+        let (mut salt, mut blind) = ([0; 16], [0; 32]);
+        entropy.fill(&mut salt);
+        entropy.fill(&mut blind);
+        let blind = hex::encode(&blind);
+        let epoch = self.epoch(now);
+        let published = self.is_published(epoch);
+        let mut body = Object::default();
+        body.text("dep", &self.config.deployment);
+        if published {
+            body.number("ep", epoch);
+        }
+        let body = body.number("v", 1).text("x", "open").finish();
+        let (head, genesis) = Head::open(body, hex::encode(&salt), &blind, NO_HEAD, now);
+        (Lane::opened(head, epoch, published, blind), genesis)
+    }
+
+    /// Reads, scrubs and pseudonymises an object; no object is an empty one.
+    fn properties(&mut self, text: &str) -> Result<Value, Code> {
+        if text.is_empty() {
+            return Ok(Value::Map(Vec::new()));
+        }
+        let mut props = json::parse(text).ok_or(Code::InvalidProperties)?;
+        // Identifiers leave the object before the scrubber sees it and come back as pseudonyms, or not at all.
+        let mut identifiers = Vec::new();
+        if let Value::Map(entries) = &mut props {
+            let mut at = 0;
+            while let Some((name, _)) = entries.get(at) {
+                if self.config.identifiers.contains(name) {
+                    identifiers.push(entries.remove(at));
+                } else {
+                    at += 1;
+                }
+            }
+        }
+        scrub::properties(&mut props, &self.taint)?;
+        for (name, value) in identifiers {
+            let (Value::Text(identifier) | Value::Number(identifier)) = value else { continue };
+            self.taint.add(&identifier);
+            let pseudonym = self.pseudonym(&joined("prop:", &name), Kind::Opaque, &identifier);
+            match (pseudonym, &mut props) {
+                (Ok(pseudonym), Value::Map(entries)) => entries.push((name, Value::Text(pseudonym))),
+                _ => self.pseudonym_failures += 1,
+            }
+        }
+        Ok(props)
+    }
+
+    fn pseudonym(&self, namespace: &str, kind: Kind, canonical: &str) -> Result<String, Code> {
+        let epoch = self.visit.as_ref().map(|visit| visit.epoch).ok_or(Code::NoEpochKey)?;
+        let made = |salt: &Salt| salt.pseudonym(&self.config.deployment, namespace, epoch, kind, canonical);
+        match &self.config.mode {
+            Mode::Random => Err(Code::NoSalt),
+            Mode::Salt => self.keyring.salt(epoch).map(made).ok_or(Code::NoEpochKey),
+            Mode::Secret(secret) => Ok(made(&Salt::derived(secret, epoch))),
+        }
+    }
+
+    fn body(&self, kind: EventKind, name: &str, props: &Value, context: &Value) -> String {
+        let mut body = Object::default();
+        let visit = self.visit.as_ref();
+        if !context.entries().is_empty() {
+            json::write(context, body.member("c"));
+        }
+        body.optional("d", visit.map(|visit| visit.device.as_str()));
+        body.optional("g", visit.and_then(|visit| visit.group.as_deref()));
+        body.text("k", kind.as_str()).optional("n", Some(name));
+        if !props.entries().is_empty() {
+            json::write(props, body.member("p"));
+        }
+        body.optional("s", visit.map(|visit| visit.id.as_str()));
+        body.optional("u", visit.and_then(|visit| visit.user.as_deref())).finish()
+    }
+}
+
+/// The key under which the keyring is kept.
+pub const META_KEYRING: &str = "keyring";
+
+#[cfg(test)]
+mod tests {
+    use super::super::epoch::{self, DAY, Epoch};
+    use super::super::verify;
+    use super::*;
+
+    /// Repeatable bytes, all different.
+    pub struct Sequence(pub u64);
+    impl Entropy for Sequence {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            for byte in bytes {
+                self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                *byte = (self.0 >> 56) as u8;
+            }
+        }
+    }
+
+    const NOON: u64 = 20781 * DAY + DAY / 2;
+
+    fn recorder(config: &str) -> (Recorder, Sequence) {
+        let mut entropy = Sequence(1);
+        (Recorder::new(Config::parse(config).unwrap(), &mut entropy), entropy)
+    }
+
+    fn salted() -> (Recorder, Sequence) {
+        let (mut recorder, entropy) = recorder("shop salt - - - - - - - - account");
+        let epoch =
+            Epoch { id: 20781, not_before: 20781 * DAY, not_after: 20782 * DAY, salt: Salt::new([5; 32]), next: None };
+        recorder.epochs(&epoch::document("shop", &[epoch]), NOON).unwrap();
+        (recorder, entropy)
+    }
+
+    fn track(recorder: &mut Recorder, entropy: &mut Sequence, props: &str, now: u64) -> Value {
+        let rows = recorder.capture(EventKind::Track, "view", props, "", now, entropy).unwrap();
+        json::parse(rows.last().unwrap().body.as_deref().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn events_become_one_verifying_chain() {
+        let (mut recorder, mut entropy) = salted();
+        let mut rows =
+            recorder.capture(EventKind::Page, "", "", r#"{"url":"https://x.org/a"}"#, NOON, &mut entropy).unwrap();
+        assert_eq!(rows[0].body.as_deref(), Some(r#"{"dep":"shop","ep":20781,"v":1,"x":"open"}"#));
+        rows.extend(
+            recorder.capture(EventKind::Track, "buy", r#"{"b":1.0,"a":"x"}"#, "", NOON + 1, &mut entropy).unwrap(),
+        );
+        assert_eq!(verify::verify(rows.clone()).verdict, verify::Outcome::Holds);
+        let body = rows[2].body.as_deref().unwrap();
+        assert!(body.contains(r#""k":"track","n":"buy","p":{"a":"x","b":1.0},"s":""#), "{body}");
+        assert_eq!(body, json::to_string(&json::parse(body).unwrap()), "bodies are canonical");
+    }
+
+    #[test]
+    fn an_identified_visitor_is_a_pseudonym_in_every_later_event_and_nowhere_else() {
+        let (mut recorder, mut entropy) = salted();
+        recorder
+            .identify(Namespace::User, Kind::Email, "ann@example.org", "Ann@Example.org", NOON, &mut entropy)
+            .unwrap();
+        let props = r#"{"q":"mail Ann@example.org","x":"YW5uQGV4YW1wbGUub3Jn","account":"DE-4711"}"#;
+        let body = track(&mut recorder, &mut entropy, props, NOON);
+        let salt = Salt::new([5; 32]);
+        assert_eq!(
+            body.get("u").and_then(Value::as_text),
+            Some(salt.pseudonym("shop", "user", 20781, Kind::Email, "ann@example.org").as_str())
+        );
+        let props = body.get("p").unwrap();
+        assert_eq!(props.get("q").and_then(Value::as_text), Some("mail [email]"));
+        assert_eq!(props.get("x").and_then(Value::as_text), Some("[email]"));
+        assert_eq!(
+            props.get("account").and_then(Value::as_text),
+            Some(salt.pseudonym("shop", "prop:account", 20781, Kind::Opaque, "DE-4711").as_str())
+        );
+        let body = track(&mut recorder, &mut entropy, r#"{"note":"for de-4711"}"#, NOON);
+        assert_eq!(body.get("p").unwrap().get("note").and_then(Value::as_text), Some("[id]"));
+    }
+
+    #[test]
+    fn without_a_salt_no_pseudonym_is_made() {
+        let (mut recorder, mut entropy) = recorder("shop - - - - - - - - - account");
+        let identified = recorder.identify(Namespace::User, Kind::Opaque, "ann-4711", "ann-4711", NOON, &mut entropy);
+        assert_eq!(identified, Err(Code::NoSalt));
+        let body = track(&mut recorder, &mut entropy, r#"{"account":"x","who":"ann-4711"}"#, NOON);
+        assert!(body.get("u").is_none());
+        assert_eq!(json::to_string(body.get("p").unwrap()), r#"{"who":"[id]"}"#);
+        assert_eq!(recorder.pseudonym_failures, 2);
+    }
+
+    #[test]
+    fn a_new_epoch_takes_nothing_over() {
+        let (mut recorder, mut entropy) = salted();
+        recorder.identify(Namespace::User, Kind::Opaque, "ann", "ann", NOON, &mut entropy).unwrap();
+        let before = track(&mut recorder, &mut entropy, "", NOON);
+        let late_visit = NOON + DAY / 2 - 1;
+        track(&mut recorder, &mut entropy, "", late_visit);
+        assert!(!recorder.must_leave_lane(late_visit + 60_000), "a visit is not cut at midnight");
+        assert!(recorder.must_leave_lane(NOON + DAY));
+        recorder.lane = None;
+        let after = track(&mut recorder, &mut entropy, "", NOON + DAY);
+        assert!(after.get("u").is_none(), "the salt of the ended epoch is not used");
+        for id in ["d", "s"] {
+            assert_ne!(before.get(id), after.get(id));
+        }
+        assert!(!recorder.lane.as_ref().unwrap().published, "without a document for the day");
+    }
+
+    #[test]
+    fn bad_input_is_dropped_with_a_code() {
+        let (mut recorder, mut entropy) = salted();
+        let mut capture =
+            |name: &str, props: &str| recorder.capture(EventKind::Track, name, props, "", NOON, &mut entropy).err();
+        assert_eq!(capture("", ""), Some(Code::InvalidName));
+        assert_eq!(capture("n", "[]"), Some(Code::InvalidProperties));
+        assert_eq!(capture("n", "{"), Some(Code::InvalidProperties));
+        let many: Vec<_> = (0..200).map(|n| format!("\"k{n}\":\"{}\"", "x".repeat(100))).collect();
+        assert_eq!(capture("n", &format!("{{{}}}", many.join(","))), Some(Code::TooLarge));
+        assert!(recorder.lane.is_none(), "what is dropped opens no lane");
+    }
+
+    #[test]
+    fn relinked_events_keep_bodies_and_times_in_a_new_chain() {
+        let (mut recorder, mut entropy) = salted();
+        let mut rows = recorder.capture(EventKind::Track, "a", "", "", NOON, &mut entropy).unwrap();
+        rows.extend(recorder.capture(EventKind::Track, "b", "", "", NOON + 5, &mut entropy).unwrap());
+        recorder.lane = None;
+        let again = recorder.relink(&rows, &mut entropy);
+        assert_ne!(again[0].chain, rows[0].chain);
+        let content = |rows: &[Row]| rows[1..].iter().map(|row| (row.t, row.body.clone())).collect::<Vec<_>>();
+        assert_eq!(content(&again), content(&rows));
+        assert_eq!(verify::verify(again).verdict, verify::Outcome::Holds);
+    }
+}

@@ -1,0 +1,339 @@
+//! The one sender of an origin: which lane's rows go next, and what becomes of the answer.
+
+use super::{
+    answer::Answer,
+    config::{Config, Limits},
+    joined,
+    lane::{Lane, META_LANE, META_SETTLED},
+    outbox::{Due, Outbox},
+    row::Row,
+    settled::{Base, Fate, Settled},
+};
+use crate::ports::Entropy;
+use alloc::{string::String, vec::Vec};
+
+/// What the sender needs done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Read rows from the store and bring them to [`Sender::read`].
+    Read {
+        /// The lane's chain.
+        chain: String,
+        /// The first seq.
+        from: u64,
+        /// At most so many rows.
+        rows: u64,
+        /// At most so many bytes of lines.
+        bytes: u64,
+    },
+    /// Give rows to the endpoint and bring its answer to [`Sender::answered`].
+    Deliver(Batch),
+    /// Put a lane's record, delete rows if any are to be pruned, and call [`Sender::written`].
+    Settle {
+        /// The meta's key.
+        key: String,
+        /// The meta's value.
+        record: String,
+        /// Rows to delete, as chain, first and last seq.
+        remove: Option<(String, u64, u64)>,
+    },
+    /// Call again at this time, in ms.
+    Wake(u64),
+    /// Nothing is left to send, or something is under way.
+    Rest,
+}
+
+/// Rows of one chain for one request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// The chain they belong to.
+    pub chain: String,
+    /// Its epoch, if it is a published one.
+    pub epoch: Option<u64>,
+    /// Their seqs, ascending.
+    pub seqs: Vec<u64>,
+    /// Their exact lines.
+    pub lines: Vec<String>,
+    /// The time of the newest.
+    pub newest: u64,
+    /// Bytes of their lines.
+    pub bytes: u64,
+}
+
+impl Batch {
+    /// Takes one more row.
+    pub fn push(&mut self, seq: u64, t: u64, line: String) {
+        self.seqs.push(seq);
+        self.newest = t;
+        self.bytes += line.len() as u64;
+        self.lines.push(line);
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Target {
+    chain: String,
+    epoch: Option<u64>,
+    settled: Settled,
+    /// There may be rows that were not read yet.
+    dirty: bool,
+    /// Bytes stored since this page sends.
+    bytes: u64,
+}
+
+impl Target {
+    /// Settled rows that are still stored.
+    fn kept(&self) -> u64 {
+        self.settled.next().saturating_sub(self.first())
+    }
+
+    /// The first row that is still stored.
+    fn first(&self) -> u64 {
+        self.settled.base.as_ref().map_or(0, |base| base.seq + 1)
+    }
+
+    fn settle(&self, remove: Option<(String, u64, u64)>) -> Step {
+        Step::Settle { key: joined(META_SETTLED, &self.chain), record: self.settled.save(), remove }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Flight {
+    None,
+    Reading,
+    Pruning,
+    Delivering { seqs: Vec<u64>, bytes: u64 },
+    Settling,
+}
+
+/// The sender's state. Only the page that was elected has one.
+pub struct Sender {
+    limits: Limits,
+    targets: Vec<Target>,
+    /// The target of what is under way.
+    at: usize,
+    flight: Flight,
+    outbox: Outbox,
+}
+
+impl Sender {
+    /// Takes over all lanes that the store's metas name. Whatever earlier pages left is due at once.
+    pub fn new(config: &Config, metas: &[(String, String)]) -> Self {
+        let mut sender = Self {
+            limits: config.limits,
+            targets: Vec::new(),
+            at: 0,
+            flight: Flight::None,
+            outbox: Outbox::new(config.flush),
+        };
+        for (key, saved) in metas {
+            if let Some(chain) = key.strip_prefix(META_LANE) {
+                let at = sender.place(chain);
+                if let Some(target) = sender.targets.get_mut(at) {
+                    target.dirty = true;
+                    target.epoch = Lane::published_epoch(saved);
+                }
+            } else if let Some(chain) = key.strip_prefix(META_SETTLED) {
+                let at = sender.place(chain);
+                if let Some(target) = sender.targets.get_mut(at) {
+                    target.settled = Settled::load(saved);
+                }
+            }
+        }
+        sender.outbox.want();
+        sender
+    }
+
+    /// Rows of a lane, of this page or another, were stored.
+    pub fn stored(&mut self, chain: &str, epoch: Option<u64>, rows: u64, bytes: u64, now: u64) {
+        let at = self.place(chain);
+        if let Some(target) = self.targets.get_mut(at) {
+            target.dirty = true;
+            target.epoch = target.epoch.or(epoch);
+            target.bytes += bytes;
+        }
+        self.outbox.added(rows, bytes, now);
+    }
+
+    /// Everything is to be sent now. `hurry`: the caller insists or the network is back, so a back-off is cut short.
+    pub fn want(&mut self, hurry: bool) {
+        for target in &mut self.targets {
+            target.dirty = true;
+        }
+        self.outbox.want();
+        if hurry {
+            self.outbox.hurry();
+        }
+    }
+
+    /// Whether every lane was read to its end and every row is settled.
+    pub fn is_drained(&self) -> bool {
+        self.flight == Flight::None && !self.targets.iter().any(|target| target.dirty)
+    }
+
+    /// Whether rows are left but nothing is under way: the endpoint is given a rest.
+    pub fn is_paused(&self) -> bool {
+        self.flight == Flight::None && !self.is_drained()
+    }
+
+    /// What to do next, if nothing is under way.
+    pub fn step(&mut self, now: u64) -> Step {
+        if self.flight != Flight::None {
+            return Step::Rest;
+        }
+        match self.outbox.due(now) {
+            Due::Never => self.prune(),
+            Due::At(at) => Step::Wake(at),
+            Due::Now => {
+                let Some(at) = self.targets.iter().position(|target| target.dirty) else {
+                    self.outbox.drained();
+                    return self.prune();
+                };
+                self.at = at;
+                self.flight = Flight::Reading;
+                let (rows, bytes) = self.outbox.limits();
+                let Some(target) = self.targets.get(at) else { return Step::Rest };
+                // The row before is read too, to see that the next one follows it; a pruned one is in the record.
+                let next = target.settled.next();
+                let known = next == target.first();
+                let from = if known { next } else { next - 1 };
+                Step::Read { chain: target.chain.clone(), from, rows: rows + u64::from(!known), bytes }
+            }
+        }
+    }
+
+    /// The lines that were read. Only what links to the row before is sent.
+    pub fn read(&mut self, lines: Vec<String>, now: u64) -> Step {
+        match core::mem::replace(&mut self.flight, Flight::None) {
+            Flight::Reading => self.deliver(lines, now),
+            Flight::Pruning => {
+                let row = lines.first().and_then(|line| Row::parse(line));
+                let Some((row, target)) = row.zip(self.targets.get_mut(self.at)) else { return Step::Rest };
+                let remove = (target.chain.clone(), target.first(), row.seq);
+                target.settled.base = Some(Base { seq: row.seq, t: row.t, link: row.link });
+                self.flight = Flight::Settling;
+                target.settle(Some(remove))
+            }
+            other => {
+                self.flight = other;
+                Step::Rest
+            }
+        }
+    }
+
+    /// The endpoint's answer to the batch in flight. True beside the step: it knows another history of this chain.
+    pub fn answered(&mut self, answer: &Answer, now: u64, entropy: &mut dyn Entropy) -> (Step, bool) {
+        let Flight::Delivering { seqs, bytes } = core::mem::replace(&mut self.flight, Flight::None) else {
+            return (Step::Rest, false);
+        };
+        let Some(target) = self.targets.get_mut(self.at) else { return (Step::Rest, false) };
+        let (mut settled, mut fork) = (0, false);
+        if answer.is_split() {
+            if !self.outbox.split(seqs.len() as u64) {
+                let fate = if answer.status == 413 { Fate::TooLarge } else { Fate::Poison };
+                seqs.iter().for_each(|seq| target.settled.settle(*seq, fate));
+                settled = seqs.len();
+            }
+        } else {
+            for (at, seq) in seqs.iter().enumerate() {
+                if let Some(fate) = answer.fate(at) {
+                    target.settled.settle(*seq, fate);
+                    settled += 1;
+                }
+                fork |= answer.is_fork(at);
+            }
+        }
+        if settled == seqs.len() {
+            self.outbox.settled(settled as u64, bytes);
+        } else if !answer.is_split() {
+            self.outbox.failed(answer.after, answer.status != 0, now, entropy);
+        }
+        target.settled.sent = target.settled.sent.max(seqs.last().copied().unwrap_or(0));
+        // Written also when nothing was settled: that rows were on the wire is part of the account.
+        self.flight = Flight::Settling;
+        (target.settle(None), fork)
+    }
+
+    /// A record was written, or could not be: what is known here holds in any case.
+    pub fn written(&mut self, now: u64) -> Step {
+        if self.flight == Flight::Settling {
+            self.flight = Flight::None;
+        }
+        self.step(now)
+    }
+
+    /// The store failed in the middle of a step; it is tried again later.
+    pub fn stumbled(&mut self, now: u64, entropy: &mut dyn Entropy) -> Step {
+        self.flight = Flight::None;
+        self.outbox.failed(None, true, now, entropy);
+        self.step(now)
+    }
+
+    /// The chain of what was under way last, and the seq from which on nothing of it is settled for certain.
+    pub fn progress(&self) -> (&str, u64) {
+        self.targets.get(self.at).map_or(("", 0), |target| (target.chain.as_str(), target.settled.next()))
+    }
+
+    fn place(&mut self, chain: &str) -> usize {
+        let found = self.targets.iter().position(|target| target.chain == chain);
+        found.unwrap_or_else(|| {
+            self.targets.push(Target { chain: chain.into(), ..Target::default() });
+            self.targets.len() - 1
+        })
+    }
+
+    fn deliver(&mut self, lines: Vec<String>, now: u64) -> Step {
+        let Some(target) = self.targets.get_mut(self.at) else { return Step::Rest };
+        let mut before = target.settled.base.as_ref().map(|base| (base.seq, base.link.clone()));
+        let mut batch = Batch { chain: target.chain.clone(), epoch: target.epoch, ..Batch::default() };
+        for (at, line) in lines.into_iter().enumerate() {
+            let Some(row) = Row::parse(&line) else { break };
+            let settled = target.settled.contains(row.seq);
+            let follows = match &before {
+                Some((seq, link)) if row.seq == seq + 1 => row.links_to(Some(link)),
+                // The first row read may be a settled one: it was checked when it was sent.
+                _ => at == 0 && (settled || (row.seq == 0 && row.links_to(None))),
+            };
+            if !follows {
+                break;
+            }
+            before = Some((row.seq, row.link));
+            if !settled {
+                batch.push(row.seq, row.t, line);
+            }
+        }
+        if batch.seqs.is_empty() {
+            target.dirty = false;
+            return self.step(now);
+        }
+        self.flight = Flight::Delivering { seqs: batch.seqs.clone(), bytes: batch.bytes };
+        Step::Deliver(batch)
+    }
+
+    /// Deletes the oldest settled rows of the fullest lane once more are kept than configured.
+    fn prune(&mut self) -> Step {
+        let (mut rows, mut bytes, mut most) = (0, 0, 0);
+        for (at, target) in self.targets.iter().enumerate() {
+            rows += target.kept();
+            bytes += target.bytes;
+            if target.kept() > most {
+                most = target.kept();
+                self.at = at;
+            }
+        }
+        let (rows_over, bytes_over) = (rows.saturating_sub(self.limits.rows), bytes > self.limits.bytes);
+        let Some(target) = self.targets.get_mut(self.at).filter(|_| rows_over > 0 || bytes_over) else {
+            return Step::Rest;
+        };
+        // A tenth more than necessary, so as not to prune after every batch. The last row stays: whoever goes on with
+        // the lane needs it.
+        let last = target.settled.next().saturating_sub(2);
+        let through = (target.first() + rows_over + most / 10).min(last);
+        if through <= target.first() {
+            return Step::Rest;
+        }
+        target.bytes = 0;
+        self.flight = Flight::Pruning;
+        Step::Read { chain: target.chain.clone(), from: through, rows: 1, bytes: 1 }
+    }
+}
