@@ -1,0 +1,329 @@
+//! The command line: its words, its help, and the exit code of each command.
+
+use crate::epochs;
+use crate::error::Code;
+use crate::export::export;
+use crate::serve::{self, Config, Origins};
+use crate::store::{DEFAULT_DEPLOYMENT, Expected, Store};
+use crate::verify::{self, Failure, Size};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use nymtrail::core::epoch::Period;
+use serde_json::json;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+const ABOUT: &str = "Collects Nymtrail's events and shows whether a chain of them was altered.
+
+Every event is linked to the one before it by a hash. `serve` takes them in and keeps them in one SQLite file;
+`verify` checks that file, or an export of it, and names the first row that is not what it was.";
+
+const EXAMPLES: &str = "Examples:
+  nymtrail serve                                     take events of the deployment `shop` on 127.0.0.1:8787
+  nymtrail serve --deployment blog --allow-origin https://blog.example
+  nymtrail verify nymtrail.db                        check everything that was taken
+  nymtrail export | nymtrail verify - --format json  the same by way of NDJSON
+  nymtrail keys show                                 which epochs there are, which salts are destroyed";
+
+const VERIFY_EXAMPLES: &str = "Exit code: 0 every chain holds; 1 the check could not run; 2 a chain was altered or cut;
+           3 all hold, but not at the level asked for with --require.
+
+Examples:
+  nymtrail verify nymtrail.db
+  nymtrail verify rows.ndjson --expect-size 0d0624f6=10001   find a tail that was cut off
+  nymtrail export --db nymtrail.db | nymtrail verify - --format json";
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "nymtrail", version, about = "Collects Nymtrail's events and shows whether a chain of them was altered",
+    long_about = ABOUT, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take events over HTTP, store them, and publish the epochs document
+    Serve(ServeArgs),
+    /// Check the chains in a store or in NDJSON, and say which row is the first bad one
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
+    /// Write all rows to standard output as NDJSON, ordered by chain and seq
+    Export(ExportArgs),
+    /// The epochs' salts: show what there is, rotate what is due
+    #[command(subcommand)]
+    Keys(KeysCommand),
+}
+
+#[derive(Debug, Args)]
+struct StoreArgs {
+    /// The SQLite file that holds everything; made if it is not there
+    #[arg(long, value_name = "FILE", default_value = "nymtrail.db")]
+    db: PathBuf,
+    /// The name that events must carry; fixed once the store exists [default: the store's, for a new one `shop`]
+    #[arg(long, value_name = "NAME", value_parser = deployment)]
+    deployment: Option<String>,
+    /// How long a salt is used; fixed once the store exists [default: the store's, for a new one `day`]
+    #[arg(long, value_name = "PERIOD", value_parser = PossibleValuesParser::new(["day", "week", "month"]).try_map(period))]
+    epoch: Option<Period>,
+}
+
+impl StoreArgs {
+    fn open(&self) -> Result<Store, Code> {
+        Store::open(&self.db, &Expected { deployment: self.deployment.clone(), period: self.epoch })
+    }
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// A web origin whose pages may send events, such as https://shop.example; repeat for several, `*` for all
+    /// [default: pages of this server alone]
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    allow_origin: Vec<String>,
+    /// The largest request that is taken, such as 512KiB, 1MiB or a number of bytes
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = size)]
+    max_body: usize,
+    /// A folder of files to serve beside the API, such as the demo
+    #[arg(long, value_name = "DIR")]
+    www: Option<PathBuf>,
+    /// Let the demo page read rows and damage one; loopback addresses only
+    #[arg(long)]
+    demo: bool,
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// A store, a file of NDJSON rows, or `-` for NDJSON on standard input
+    #[arg(value_name = "FILE")]
+    input: PathBuf,
+    /// How to print the verdict
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// The level of assurance to insist on; this version checks `chained`
+    #[arg(long, value_enum, default_value_t = Level::Chained)]
+    require: Level,
+    /// How many rows a chain is known to have, as N or CHAIN=N: fewer means that its tail was cut off. May be repeated
+    #[arg(long, value_name = "[CHAIN=]N", value_parser = Size::parse)]
+    expect_size: Vec<Size>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Level {
+    /// Every link verifies
+    Chained,
+    /// The device signed how long its chain is
+    Signed,
+    /// The collector signed what it took
+    Receipted,
+    /// An independent witness signed the collector's log
+    Witnessed,
+}
+
+#[derive(Debug, Args)]
+struct ExportArgs {
+    /// The store to read
+    #[arg(long, value_name = "FILE", default_value = "nymtrail.db")]
+    db: PathBuf,
+    /// Only the rows of this chain
+    #[arg(long, value_name = "ID")]
+    chain: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// List the epochs with their commitments, and the salts that were destroyed; no salt is ever printed
+    Show {
+        /// The store to read
+        #[arg(long, value_name = "FILE", default_value = "nymtrail.db")]
+        db: PathBuf,
+    },
+    /// Make the salts that are needed next, and destroy those whose epoch ended more than 48 hours ago. `serve` does
+    /// this by itself
+    Rotate {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+}
+
+/// Runs a command. Returns its exit code.
+pub fn run(cli: Cli) -> u8 {
+    let done = match cli.command {
+        Command::Serve(args) => run_serve(args).map(|()| 0),
+        Command::Verify(args) => return run_verify(&args),
+        Command::Export(args) => Store::read(&args.db)
+            .and_then(|store| export(&store, args.chain.as_deref(), io::BufWriter::new(io::stdout().lock())))
+            .map(|()| 0),
+        Command::Keys(KeysCommand::Show { db }) => Store::read(&db).and_then(|store| show_keys(&store)).map(|()| 0),
+        Command::Keys(KeysCommand::Rotate { store }) => store.open().and_then(rotate_keys).map(|()| 0),
+    };
+    done.unwrap_or_else(|code| fail(code.into()))
+}
+
+fn run_serve(args: ServeArgs) -> Result<(), Code> {
+    if args.demo && !args.listen.ip().is_loopback() {
+        return Err(Code::DemoOnLoopback);
+    }
+    let config =
+        Config { origins: Origins::of(&args.allow_origin), max_body: args.max_body, www: args.www, demo: args.demo };
+    serve::run(args.store.open()?, args.store.db, args.listen, config)
+}
+
+fn run_verify(args: &VerifyArgs) -> u8 {
+    let checked = verify::check_file(&args.input).and_then(|report| {
+        let tails = verify::missing_tails(&report, &args.expect_size)?;
+        Ok((report, tails))
+    });
+    let (report, tails) = match (checked, args.format) {
+        (Ok(checked), _) => checked,
+        (Err(failure), Format::Text) => return fail(failure),
+        (Err(Failure { code, line }), Format::Json) => {
+            let error = json!({"error": {"code": code.as_str(), "message": code.message(), "line": line}});
+            return if print(&format!("{error}\n")).is_ok() { 1 } else { fail(Code::CannotWrite.into()) };
+        }
+    };
+    let text = match args.format {
+        Format::Text => verify::to_text(&report, &tails),
+        Format::Json => format!("{}\n", verify::to_json(&report, &tails)),
+    };
+    if let Err(code) = print(&text) {
+        return fail(code.into());
+    }
+    if verify::verdict(&report, &tails) != "holds" {
+        2
+    } else if args.require != Level::Chained {
+        eprintln!(
+            "nymtrail: the chains hold, but only at the level `chained`; no higher level is checked by this version"
+        );
+        3
+    } else {
+        0
+    }
+}
+
+fn show_keys(store: &Store) -> Result<(), Code> {
+    let now = serve::now_ms();
+    let current = store.period.id(now);
+    let mut out = format!("Epochs of `{}`, times in UTC:\n", store.deployment);
+    for epoch in epochs::known(store.db())? {
+        let state = match (&epoch.destroyed_at, epoch.id.cmp(&current)) {
+            (Some(at), _) => format!("salt destroyed {at}"),
+            (None, std::cmp::Ordering::Less) => "ended, salt kept for late events".into(),
+            (None, std::cmp::Ordering::Equal) => "current".into(),
+            (None, std::cmp::Ordering::Greater) => "prepared".into(),
+        };
+        out += &format!(
+            "{:>8}  {} to {}  {state}\n          commitment {}\n",
+            epoch.id, epoch.not_before, epoch.not_after, epoch.commitment
+        );
+    }
+    print(&out)
+}
+
+fn rotate_keys(mut store: Store) -> Result<(), Code> {
+    let destroyed = epochs::rotate(&mut store, serve::now_ms())?;
+    let ids: Vec<String> = destroyed.iter().map(u64::to_string).collect();
+    print(&match ids.len() {
+        0 => "All salts needed are there; none is due for destruction.\n".to_owned(),
+        _ => format!("All salts needed are there; destroyed those of the epochs {}.\n", ids.join(", ")),
+    })
+}
+
+fn print(text: &str) -> Result<(), Code> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|_| Code::CannotWrite)
+}
+
+fn fail(failure: Failure) -> u8 {
+    let line = failure.line.map_or(String::new(), |line| format!("line {line}: "));
+    eprintln!("nymtrail: {line}{} [{}]", failure.code.message(), failure.code);
+    1
+}
+
+fn period(word: String) -> Result<Period, Code> {
+    Period::from_word(&word).ok_or(Code::StorePeriod)
+}
+
+/// The rule that the client has for a deployment's name.
+fn deployment(name: &str) -> Result<String, String> {
+    let allowed = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-');
+    if (1..=64).contains(&name.len()) && name.chars().all(allowed) {
+        Ok(name.into())
+    } else {
+        Err(format!("a deployment's name is 1 to 64 of a-z 0-9 . _ - (such as `{DEFAULT_DEPLOYMENT}`)"))
+    }
+}
+
+/// An origin as browsers send it, or `*`.
+fn origin(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let fits = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#@,".contains(&byte));
+    if fits || text == "*" {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("an origin is a scheme and a host without a path, such as https://shop.example, or `*`".into())
+    }
+}
+
+/// Reads a size: a number of bytes, KiB or MiB.
+fn size(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        _ => return Err("a size is a whole number of bytes, KiB or MiB, such as 512KiB".into()),
+    };
+    let number: usize = digits.parse().map_err(|_| "a size begins with a whole number")?;
+    let bytes = number.checked_mul(unit).filter(|bytes| (1..=1 << 30).contains(bytes));
+    bytes.ok_or_else(|| "a size is from 1 byte to 1024MiB".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!((size("1MiB"), size("512KiB"), size("7")), (Ok(1 << 20), Ok(1 << 19), Ok(7)));
+        for wrong in ["", "MiB", "1GB", "1.5MiB", "0", "2048MiB", "99999999999999999999"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn origins_are_what_browsers_send() {
+        assert_eq!(origin("https://Shop.example:8443"), Ok("https://shop.example:8443".into()));
+        assert!(origin("*").is_ok() && origin("http://[::1]:80").is_ok());
+        for wrong in ["", "shop.example", "https://", "https://shop.example/", "https://a b", "ftp://a", "https://a,b"]
+        {
+            assert!(origin(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn deployments_have_names_that_fit_everywhere() {
+        assert!(deployment("shop-1.eu_x").is_ok());
+        for wrong in ["", "Shop", "a b", "a/b"] {
+            assert!(deployment(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Every code the collector and its command line can report, in one table.
+//!
+//! A code is a stable word that programs match on. Neither a code nor its message ever holds a value that came from
+//! outside, so both may be answered, printed and logged.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $word:literal, $status:expr, $message:literal;)+) => {
+        /// What went wrong, as a stable code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code { $($(#[$doc])* $name,)+ }
+
+        impl Code {
+            /// Every code there is.
+            pub const ALL: &'static [Code] = &[$(Code::$name,)+];
+
+            /// The stable word for it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $word,)+ }
+            }
+
+            /// The HTTP status of an answer with this code; for a code of one row, the status of a batch that holds
+            /// such a row. `None`: the command line alone reports it.
+            pub const fn status(self) -> Option<u16> {
+                match self { $(Code::$name => $status,)+ }
+            }
+
+            /// What happened and what to do.
+            pub const fn message(self) -> &'static str {
+                match self { $(Code::$name => $message,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    // A whole request.
+    /// A batch that is not the documented JSON object.
+    MalformedBatch = "malformed_batch", Some(400), "the body is not a batch; send a JSON object with deployment, epoch, sent_at, age_ms and rows";
+    /// A body that is not UTF-8.
+    InvalidUtf8 = "invalid_utf8", Some(400), "the text is not UTF-8; a row is written in ASCII, so it was changed on its way";
+    /// A batch for somebody else.
+    WrongDeployment = "wrong_deployment", Some(403), "this collector serves another deployment; compare the name in createTrail() with --deployment";
+    /// A path that leads nowhere.
+    NotFound = "not_found", Some(404), "there is nothing at this path; batches go to POST /v1/batch";
+    /// A known path with another method.
+    MethodNotAllowed = "method_not_allowed", Some(405), "this path does not take that method; batches go to POST /v1/batch";
+    /// A body that came too slowly.
+    RequestTimeout = "request_timeout", Some(408), "the body did not arrive in time; send it again";
+    /// A body over the limit.
+    BodyTooLarge = "body_too_large", Some(413), "the body is over the limit of this collector; send fewer rows at a time";
+    /// A content type that can't hold a batch.
+    UnsupportedMediaType = "unsupported_media_type", Some(415), "send the batch as text/plain or application/json, not compressed";
+    /// An epoch the collector doesn't take events of.
+    UnknownEpoch = "unknown_epoch", Some(422), "this epoch is not open: it lies ahead, ended more than 48 hours ago, or is not the one the chain was begun under";
+    /// The store can't be written or read just now.
+    Unavailable = "unavailable", Some(503), "the store can't be used at the moment; nothing was taken, try again later";
+    /// A defect of the collector.
+    Internal = "internal", Some(500), "the collector failed; nothing of this request was taken, and its log says where";
+
+    // One row.
+    /// A row that isn't one.
+    MalformedRow = "malformed_row", Some(207), "the row is not a JSON object with exactly the columns of format e1";
+    /// A row whose predecessor isn't known yet.
+    Gap = "gap", Some(207), "the row before this one has not arrived; send that one first, then this one again";
+    /// A row whose link isn't the hash of what it holds.
+    BadLink = "bad_link", Some(207), "the link does not follow from the row and the one before it; the row was changed after it was linked";
+    /// A row that is older than the one before it.
+    TimeBack = "time_back", Some(207), "the time is before that of the row it follows, or after that of the row it precedes";
+    /// Another row holds this place in the chain.
+    Fork = "fork", Some(409), "another row holds this place in the chain; start a new chain and send these events there";
+
+    /// A demo without events.
+    NothingToDamage = "nothing_to_damage", Some(409), "there is no undamaged event in the chain in use; send one first";
+
+    // The command line.
+    /// Input that can't be opened or read.
+    CannotRead = "cannot_read", None, "the input can't be read; check that it exists and may be read";
+    /// A SQLite file that isn't ours.
+    NotAStore = "not_a_store", None, "this SQLite file is not a store of the collector; name the file given to `nymtrail serve --db`";
+    /// A store of another version.
+    StoreVersion = "store_version", None, "this store was written by another version of the collector; use that version, or start with a new file";
+    /// A store of another deployment.
+    StoreDeployment = "store_deployment", None, "this store belongs to another deployment; use its name with --deployment, or another file with --db";
+    /// A store with epochs of another length.
+    StorePeriod = "store_period", None, "this store has epochs of another length; leave --epoch out, or start with a new file";
+    /// Input without a single row.
+    NoRows = "no_rows", None, "there are no rows, so there is nothing to say about them";
+    /// `--expect-size` that can't be matched to a chain.
+    WhichChain = "which_chain", None, "a size without a chain fits input with exactly one chain; write --expect-size CHAIN=N";
+    /// Demo helpers on an address that others can reach.
+    DemoOnLoopback = "demo_on_loopback", None, "--demo lets anyone damage the store, so it needs a loopback address such as --listen 127.0.0.1:8787";
+    /// An address that can't be bound.
+    CannotListen = "cannot_listen", None, "the address can't be listened on; another program may hold the port, so try another --listen";
+    /// An output that can't be written.
+    CannotWrite = "cannot_write", None, "the output can't be written";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::error::Error for Code {}
+
+/// A failure of SQLite. Its text may quote statements but never values; it is logged where it happens, and the code
+/// goes on.
+impl From<rusqlite::Error> for Code {
+    fn from(error: rusqlite::Error) -> Self {
+        tracing::error!(kind = ?error.sqlite_error_code(), %error, "the store failed");
+        Self::Unavailable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_distinct_words_with_a_message_and_a_possible_status() {
+        let words: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(code.as_str().chars().all(|c| c.is_ascii_lowercase() || c == '_' || c == '8'), "{code}");
+            assert!(code.message().len() > 25, "{code} needs a message that says what to do");
+            assert!(code.status().is_none_or(|status| axum::http::StatusCode::from_u16(status).is_ok()));
+        }
+    }
+
+    #[test]
+    fn the_manual_lists_every_code_with_its_status() {
+        let manual = include_str!("../../docs/COLLECTOR.md");
+        for code in Code::ALL {
+            let status = code.status().map_or("-".to_owned(), |status| status.to_string());
+            let row = format!("| `{code}` | {status} |");
+            assert!(manual.contains(&row), "docs/COLLECTOR.md lacks the table row `{row}`");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The collector and verifier of Nymtrail.
+//!
+//! Everything that decides is apart from everything that talks: [`ingest`], [`epochs`] and [`verify`] know no HTTP,
+//! [`serve`] turns requests into their calls, and [`store`] is the one place that knows SQLite's files. The rules of
+//! the chain itself come from the library `nymtrail`, the same code that runs in the browser.
+
+pub mod cli;
+pub mod epochs;
+pub mod error;
+pub mod export;
+pub mod ingest;
+pub mod rows;
+pub mod serve;
+pub mod store;
+pub mod verify;

@@ -1,0 +1,304 @@
+//! The HTTP side: from requests to calls, and from answers to responses.
+//!
+//! Neither the address nor the user agent of a sender is read, stored or logged.
+
+mod demo;
+mod reply;
+
+use crate::epochs;
+use crate::error::Code;
+use crate::ingest::{self, Batch};
+use crate::store::Store;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+use http_body_util::BodyExt;
+use nymtrail::core::epoch::Period;
+use reply::{fallback, json, not_allowed, refuse};
+use serde_json::json;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower_http::services::ServeDir;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+/// How long a request's body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// How much of a body that is too large is read all the same. Answering in the middle of an upload resets the
+/// connection, and a browser then reports a network failure in place of the answer.
+const DRAIN_BYTES: usize = 64 << 20;
+/// How often the due rotations are looked for.
+const ROTATE_EVERY: Duration = Duration::from_secs(60);
+/// How long requests under way may take to end after the signal to stop.
+const STOP_TIME: Duration = Duration::from_secs(10);
+
+/// The pages, by their origin, that may read the collector's answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Origins {
+    /// Pages of this server alone.
+    #[default]
+    Same,
+    /// Pages of these origins as well.
+    Listed(Vec<HeaderValue>),
+    /// Every page.
+    All,
+}
+
+impl Origins {
+    /// From the command line's values, `*` being all. A value that is no header value is left out.
+    pub fn of(values: &[String]) -> Self {
+        if values.iter().any(|value| value == "*") {
+            return Self::All;
+        }
+        let listed: Vec<_> = values.iter().filter_map(|value| HeaderValue::from_str(value).ok()).collect();
+        if listed.is_empty() { Self::Same } else { Self::Listed(listed) }
+    }
+
+    fn layer(&self) -> CorsLayer {
+        let layer = CorsLayer::new()
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers([header::CONTENT_TYPE])
+            .expose_headers([header::RETRY_AFTER, header::DATE])
+            .max_age(Duration::from_secs(24 * 3600));
+        match self {
+            Self::Same => CorsLayer::new(),
+            Self::Listed(origins) => layer.allow_origin(AllowOrigin::list(origins.clone())),
+            Self::All => layer.allow_origin(Any),
+        }
+    }
+}
+
+/// What can be set about the server.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which pages may read answers.
+    pub origins: Origins,
+    /// The largest body that is taken, in bytes. Default 1 MiB.
+    pub max_body: usize,
+    /// A folder of files to serve beside the API.
+    pub www: Option<PathBuf>,
+    /// Whether rows can be read and damaged over HTTP.
+    pub demo: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { origins: Origins::Same, max_body: 1 << 20, www: None, demo: false }
+    }
+}
+
+/// A clock: ms since 1970.
+pub type Clock = Box<dyn Fn() -> u64 + Send + Sync>;
+
+/// The system's clock, in ms since 1970.
+pub fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
+}
+
+/// What all requests share.
+pub struct App {
+    /// The one writer. Readers open the file for themselves.
+    writer: Mutex<Store>,
+    path: PathBuf,
+    deployment: String,
+    period: Period,
+    config: Config,
+    clock: Clock,
+    damaged: Mutex<Vec<demo::Original>>,
+}
+
+impl App {
+    /// `store` is the open store, `path` the file it is in.
+    pub fn new(store: Store, path: PathBuf, config: Config, clock: Clock) -> Arc<Self> {
+        let (deployment, period) = (store.deployment.clone(), store.period);
+        Arc::new(Self { writer: Mutex::new(store), path, deployment, period, config, clock, damaged: Mutex::default() })
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Store> {
+        // A transaction that a panic cut off was rolled back, so the store is as it was before it.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does `work`, which may wait for the disk, without holding up other requests.
+async fn blocking<T: Send + 'static>(
+    app: Arc<App>,
+    work: impl FnOnce(&App) -> Result<T, Code> + Send + 'static,
+) -> Result<T, Code> {
+    tokio::task::spawn_blocking(move || work(&app)).await.unwrap_or(Err(Code::Internal))
+}
+
+/// All paths of the collector.
+pub fn router(app: Arc<App>) -> Router {
+    let mut main = Router::new().route("/v1/batch", post(take_batch)).route("/v1/health", get(health));
+    if app.config.demo {
+        main = main
+            .route("/v1/verify", get(demo::verify))
+            .route("/v1/rows", get(demo::rows))
+            .route("/v1/demo/damage", post(demo::damage))
+            .route("/v1/demo/repair", post(demo::repair));
+    }
+    main = match &app.config.www {
+        Some(dir) => {
+            let missing = axum::handler::HandlerWithoutStateExt::into_service(fallback);
+            main.fallback_service(ServeDir::new(dir).call_fallback_on_method_not_allowed(true).fallback(missing))
+        }
+        None => main.route("/", get(welcome)).fallback(fallback),
+    };
+    let main = main.method_not_allowed_fallback(not_allowed).layer(app.config.origins.layer());
+    // The document is the same for everybody, and pages of any origin need it.
+    let epochs = Router::new()
+        .route("/v1/epochs", get(epochs))
+        .method_not_allowed_fallback(not_allowed)
+        .layer(CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]));
+    main.merge(epochs)
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-cache")))
+        .layer(SetResponseHeaderLayer::overriding(
+            HeaderName::from_static("x-content-type-options"),
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(CatchPanicLayer::custom(|_| refuse(Code::Internal)))
+        .with_state(app)
+}
+
+async fn take_batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Response> {
+    let body = read_body(body, app.config.max_body).await.map_err(refuse)?;
+    check_type(&headers).map_err(refuse)?;
+    let answer = blocking(app, move |app| {
+        let batch = Batch::read(&body)?;
+        batch.check(&app.deployment, app.period, (app.clock)())?;
+        app.writer().write(|tx| ingest::take(tx, &batch))
+    });
+    let answer = answer.await.map_err(refuse)?;
+    tracing::debug!(answer.stored, answer.duplicate, answer.refused, "batch");
+    Ok(json(answer.status(), &answer))
+}
+
+/// A text/plain request needs no preflight, which is why the client sends that; what it holds is JSON either way.
+fn check_type(headers: &HeaderMap) -> Result<(), Code> {
+    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?").to_ascii_lowercase());
+    let kind = text(header::CONTENT_TYPE);
+    let kind = kind.as_deref().and_then(|kind| kind.split(';').next()).map(str::trim);
+    let plain = text(header::CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
+    if plain && matches!(kind, None | Some("text/plain" | "application/json")) {
+        Ok(())
+    } else {
+        Err(Code::UnsupportedMediaType)
+    }
+}
+
+async fn read_body(mut body: Body, limit: usize) -> Result<Vec<u8>, Code> {
+    let read = async {
+        let (mut kept, mut size) = (Vec::new(), 0);
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|_| Code::MalformedBatch)?.into_data() else { continue };
+            size += data.len();
+            if size <= limit {
+                kept.extend_from_slice(&data);
+            } else if size > limit.max(DRAIN_BYTES) {
+                break;
+            }
+        }
+        if size <= limit { Ok(kept) } else { Err(Code::BodyTooLarge) }
+    };
+    tokio::time::timeout(BODY_TIME, read).await.unwrap_or(Err(Code::RequestTimeout))
+}
+
+async fn epochs(State(app): State<Arc<App>>) -> Response {
+    match blocking(app, |app| epochs::document(&mut app.writer(), (app.clock)())).await {
+        Ok(document) => reply::text("application/json", document),
+        Err(code) => refuse(code),
+    }
+}
+
+async fn health(State(app): State<Arc<App>>) -> Response {
+    let readable = blocking(app, |app| Ok(app.writer().db().query_row("SELECT 1", [], |_| Ok(()))?)).await;
+    readable.map_or_else(refuse, |()| json(200, &json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
+}
+
+async fn welcome(State(app): State<Arc<App>>) -> Response {
+    let text = format!(
+        "This is Nymtrail's collector. It takes events of the deployment `{}` at POST /v1/batch\n\
+         and publishes the epochs document at GET /v1/epochs. `nymtrail --help` tells the rest.\n",
+        app.deployment
+    );
+    reply::text("text/plain; charset=utf-8", text)
+}
+
+/// Serves until SIGINT or SIGTERM. `path` is the file the store is in.
+///
+/// # Errors
+/// `cannot_listen`, `unavailable`, `internal`.
+pub fn run(mut store: Store, path: PathBuf, listen: SocketAddr, config: Config) -> Result<(), Code> {
+    report(&epochs::rotate(&mut store, now_ms())?);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|_| Code::Internal)?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(listen).await.map_err(|_| Code::CannotListen)?;
+        let address = listener.local_addr().map_err(|_| Code::CannotListen)?;
+        let what = if config.demo { "Open it in a browser for the demo." } else { "Batches go to POST /v1/batch." };
+        println!("Collecting events of `{}` on http://{address}/ into {}", store.deployment, path.display());
+        println!("{what} Ctrl-C stops it; `nymtrail verify {}` checks what was collected.", path.display());
+
+        let app = App::new(store, path, config, Box::new(now_ms));
+        let rotation = tokio::spawn(keep_rotating(app.clone()));
+        let stop = Arc::new(tokio::sync::Notify::new());
+        let stopped = stop.clone();
+        let server = axum::serve(listener, router(app)).with_graceful_shutdown(async move { stopped.notified().await });
+        let ended = tokio::select! {
+            ended = server.into_future() => ended.map_err(|_| Code::Internal),
+            () = async {
+                stop_signal().await;
+                stop.notify_one();
+                tokio::time::sleep(STOP_TIME).await;
+            } => Ok(()),
+        };
+        rotation.abort();
+        println!("Stopped.");
+        ended
+    })
+}
+
+async fn keep_rotating(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(ROTATE_EVERY);
+    loop {
+        ticks.tick().await;
+        // A failure was logged where it happened; the next tick tries again.
+        if let Ok(destroyed) = blocking(app.clone(), |app| epochs::rotate(&mut app.writer(), (app.clock)())).await {
+            report(&destroyed);
+        }
+    }
+}
+
+fn report(destroyed: &[u64]) {
+    for epoch in destroyed {
+        tracing::info!(epoch, "destroyed the salt");
+    }
+}
+
+/// Waits for SIGINT (Ctrl-C) or SIGTERM. If signals can't be had, waits for ever.
+async fn stop_signal() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<Option<()>>();
+    tokio::select! {
+        () = interrupt => {}
+        _ = terminate => {}
+    }
+}

@@ -1,0 +1,8 @@
+//! The collector as others see it: over HTTP, and as a program.
+
+mod bad_input;
+mod cli;
+mod delivery;
+mod process;
+mod properties;
+mod support;

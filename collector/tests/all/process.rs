@@ -1,0 +1,186 @@
+//! The program `nymtrail serve` on a real socket.
+
+use super::support::*;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A running collector. Its file is `a.db` in the folder given.
+struct Served {
+    child: Child,
+    address: String,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+impl Served {
+    fn start(dir: &Path, more: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_nymtrail"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--db", "a.db"])
+            .args(more)
+            .current_dir(dir)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        let address = line.split("http://").nth(1).expect(&line).split('/').next().unwrap().to_owned();
+        Self { child, address, output }
+    }
+
+    fn call(&self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(20)))
+            .build()
+            .into();
+        let url = format!("http://{}{path}", self.address);
+        let response = match method {
+            "GET" => agent.get(url).call(),
+            _ => agent.post(url).content_type("text/plain").header("user-agent", "a-browser/7").send(body),
+        };
+        let mut response = response.unwrap();
+        (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+    }
+
+    /// Stops it as a terminal or a service manager would. Returns what it printed after its first line, to the end.
+    fn stop(mut self, signal: &str) -> (bool, String) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        let mut printed = String::new();
+        self.output.read_to_string(&mut printed).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut printed).unwrap();
+        (self.child.wait().unwrap().success(), printed)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// A chain of the epoch that is open in the real time of the process.
+fn current_batch(served: &Served, rows: u64) -> String {
+    let epoch = json(&served.call("GET", "/v1/epochs", b"").1)["epochs"][0]["id"].as_u64().unwrap();
+    let rows = chain_of(1, rows, &format!(r#"{{"dep":"shop","ep":{epoch},"v":1,"x":"open"}}"#));
+    batch_of("shop", epoch.into(), &rows)
+}
+
+#[test]
+fn it_serves_stops_when_told_and_goes_on_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start(dir.path(), &[]);
+    assert_eq!(served.call("GET", "/v1/health", b"").0, 200);
+    let batch = current_batch(&served, 4);
+    let (status, answer) = served.call("POST", "/v1/batch", batch.as_bytes());
+    assert_eq!((status, &json(&answer)["stored"]), (200, &4.into()));
+    let (clean, printed) = served.stop("-TERM");
+    assert!(clean && printed.contains("Stopped."), "{printed}");
+
+    let served = Served::start(dir.path(), &[]);
+    let (status, answer) = served.call("POST", "/v1/batch", batch.as_bytes());
+    assert_eq!((status, &json(&answer)["duplicate"]), (200, &4.into()));
+    assert!(served.stop("-INT").0);
+}
+
+#[test]
+fn an_upload_of_ten_megabytes_gets_its_answer_and_not_a_reset() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start(dir.path(), &[]);
+    for _ in 0..3 {
+        let (status, answer) = served.call("POST", "/v1/batch", &vec![b' '; 10_000_000]);
+        assert_eq!((status, &json(&answer)["error"]["code"]), (413, &"body_too_large".into()));
+    }
+    // Without a length beforehand as well.
+    let mut stream = TcpStream::connect(&served.address).unwrap();
+    let head = "POST /v1/batch HTTP/1.1\r\nhost: a\r\ncontent-type: text/plain\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    for _ in 0..20 {
+        stream.write_all(format!("{:x}\r\n{}\r\n", 100_000, " ".repeat(100_000)).as_bytes()).unwrap();
+    }
+    stream.write_all(b"0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("body_too_large"), "{answer}");
+}
+
+#[test]
+fn neither_address_nor_user_agent_is_kept_or_logged() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start(dir.path(), &[]);
+    let batch = current_batch(&served, 3);
+    assert_eq!(served.call("POST", "/v1/batch", batch.as_bytes()).0, 200);
+    assert_eq!(served.call("POST", "/v1/batch", b"{").0, 400);
+    let (_, printed) = served.stop("-TERM");
+    let mut kept = printed.into_bytes();
+    for file in std::fs::read_dir(dir.path()).unwrap() {
+        kept.extend(std::fs::read(file.unwrap().path()).unwrap());
+    }
+    for trace in ["a-browser", "127.0.0.1"] {
+        assert!(!kept.windows(trace.len()).any(|part| part == trace.as_bytes()), "{trace}");
+    }
+}
+
+#[test]
+fn the_demo_can_damage_one_event_see_it_found_and_repair_it() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("index.html"), "<title>shop</title>").unwrap();
+    let served = Served::start(dir.path(), &["--demo", "--www", "."]);
+    assert_eq!(served.call("GET", "/", b""), (200, "<title>shop</title>".into()));
+    let missing = served.call("GET", "/nothing.js", b"");
+    assert_eq!((missing.0, &json(&missing.1)["error"]["code"]), (404, &"not_found".into()));
+    let nothing = served.call("POST", "/v1/demo/damage", b"");
+    assert_eq!((nothing.0, &json(&nothing.1)["error"]["code"]), (409, &"nothing_to_damage".into()));
+
+    served.call("POST", "/v1/batch", current_batch(&served, 7).as_bytes());
+    let before = served.call("GET", "/v1/rows", b"").1;
+    assert_eq!(before.lines().count(), 7);
+    assert_eq!(json(&served.call("GET", "/v1/verify", b"").1)["verdict"], "holds");
+
+    let damaged = json(&served.call("POST", "/v1/demo/damage", b"").1);
+    let verdict = json(&served.call("GET", "/v1/verify", b"").1);
+    assert_eq!((&verdict["verdict"], &verdict["level"]), (&"tampered".into(), &"chained".into()));
+    let found = &verdict["chains"][0];
+    assert_eq!((&found["chain"], &found["first_bad"]), (&damaged["chain"], &damaged["seq"]));
+    assert_eq!(found["class"], "bad_link");
+    let rows = served.call("GET", &format!("/v1/rows?chain={}", damaged["chain"].as_str().unwrap()), b"").1;
+    assert_eq!(before.lines().zip(rows.lines()).filter(|(a, b)| a != b).count(), 1);
+
+    let repaired = json(&served.call("POST", "/v1/demo/repair", b"").1);
+    assert_eq!(repaired["repaired"][0]["seq"], damaged["seq"]);
+    assert_eq!(served.call("GET", "/v1/rows", b"").1, before);
+}
+
+#[test]
+fn what_can_not_start_says_why_and_exits_with_1() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start(dir.path(), &["--deployment", "shop"]);
+    let run = |more: &[&str]| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_nymtrail")).arg("serve").args(more).current_dir(dir.path()).output();
+        let output = output.unwrap();
+        assert_eq!(output.status.code(), Some(1), "{more:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let taken = served.address.as_str();
+    assert!(run(&["--db", "b.db", "--listen", taken]).contains("[cannot_listen]"));
+    assert!(run(&["--db", "a.db", "--deployment", "blog", "--listen", taken]).contains("[store_deployment]"));
+    assert!(run(&["--db", "a.db", "--epoch", "week", "--listen", taken]).contains("[store_period]"));
+    assert!(run(&["--db", "b.db", "--demo", "--listen", "0.0.0.0:0"]).contains("[demo_on_loopback]"));
+    assert!(run(&["--db", "nowhere/b.db"]).contains("[cannot_read]"));
+    for wrong in
+        [["--deployment", "My Shop"], ["--allow-origin", "shop.example"], ["--max-body", "lots"], ["--epoch", "never"]]
+    {
+        assert!(run(&wrong).contains("Usage") || run(&wrong).contains("--help"), "{wrong:?}");
+    }
+}
