@@ -1,0 +1,34 @@
+/**
+ * What a page goes through. `pagehide` is the last event that every browser fires; `unload` and `beforeunload` keep a
+ * page out of the back/forward cache. On mobile a page that is hidden may be killed without another event.
+ */
+
+/**
+ * - `hidden`: the tab is in the background or closing; perhaps nothing else will be heard.
+ * - `leaving`: the page goes away for good.
+ * - `frozen`: it goes to the back/forward cache, or its timers stop. Said twice when both happen.
+ * - `resumed`: it is back from there.
+ * - `online`: the network may be there again.
+ */
+export type Happening = 'hidden' | 'leaving' | 'frozen' | 'resumed' | 'online'
+
+/** Calls `happened` until what it returns is called. In a worker, which has no document, there is only `online`. */
+export function listen(happened: (what: Happening) => void): () => void {
+  const controller = new AbortController()
+  const { document } = globalThis as { document?: Document }
+  const on = (target: EventTarget | undefined, type: string, what: (event: Event) => Happening | false) => {
+    const heard = (event: Event) => {
+      const happening = what(event)
+      if (happening) happened(happening)
+    }
+    target?.addEventListener?.(type, heard, { signal: controller.signal })
+  }
+  const persisted = (event: Event) => (event as PageTransitionEvent).persisted
+  on(globalThis, 'pagehide', (event) => (persisted(event) ? 'frozen' : 'leaving'))
+  on(globalThis, 'pageshow', (event) => persisted(event) && 'resumed')
+  on(globalThis, 'online', () => 'online')
+  on(document, 'visibilitychange', () => document?.visibilityState === 'hidden' && 'hidden')
+  on(document, 'freeze', () => 'frozen')
+  on(document, 'resume', () => 'resumed')
+  return () => controller.abort()
+}

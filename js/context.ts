@@ -1,0 +1,58 @@
+/** Where a page view happened, without what tells who or what exactly it was about. */
+
+/** The core takes longer strings for prose, which holds names, and replaces them. */
+const MAX_URL = 256
+
+/** Segments that look like an id, a mail or a token. Slugs and short numbers stay. */
+function identifying(text: string): boolean {
+  // Up to three times, since addresses get encoded on their way through redirects.
+  for (let round = 0; round < 3; round++) {
+    try {
+      text = decodeURIComponent(text)
+    } catch {
+      break
+    }
+  }
+  return (
+    // An e-mail address; a long number, such as a phone or a customer.
+    /@|\d{5}/.test(text) ||
+    // UUIDs and other hex.
+    /^(?=.*\d)[\da-f-]{16,}$/i.test(text) ||
+    // Base64 and random tokens: all three kinds of characters, as hardly a slug has them.
+    /^(?=.*[a-z])(?=.*[A-Z])(?=.*\d).{10,}$/.test(text) ||
+    // One long run of letters and digits.
+    /(?=[a-z]*\d)(?=\d*[a-z])[a-z\d]{16}/i.test(text)
+  )
+}
+
+const reduce = (text: string): string => (identifying(text) ? ':id' : text)
+
+/** Origin and path with ids replaced; query and fragment go but for `utm_*`. Empty for pages that are not on the web. */
+export function reduceUrl(address: string): string {
+  const url = parse(address)
+  if (!url) return ''
+  // What follows a semicolon is a session id more often than not.
+  const path = url.pathname.split('/').map((segment) => reduce(segment.split(';')[0] ?? ''))
+  const campaign = [...url.searchParams].filter(([name]) => /^utm_[a-z_]+$/.test(name))
+  const query = new URLSearchParams(campaign.map(([name, value]) => [name, reduce(value)])).toString()
+  return (url.origin + path.join('/') + (query && `?${query.replaceAll('%3Aid', ':id')}`)).slice(0, MAX_URL)
+}
+
+/** The origin alone. */
+export const reduceReferrer = (address: string): string => parse(address)?.origin ?? ''
+
+function parse(address: string): URL | undefined {
+  try {
+    const url = new URL(address)
+    return /^https?:$/.test(url.protocol) ? url : undefined
+  } catch {
+    return
+  }
+}
+
+/** The context of a page view as JSON for the core. */
+export function pageContext(): string {
+  const url = reduceUrl(location.href)
+  const ref = reduceReferrer(document.referrer)
+  return JSON.stringify({ url: url || undefined, ref: ref || undefined })
+}

@@ -1,0 +1,41 @@
+/** The boundary to the wasm: strings both ways, no exceptions but traps. Its other side is src/bindings.rs. */
+import type { Code } from './errors.js'
+import type { IdentifierType, Stats, Verdict } from './types.js'
+
+/** Counts as the core knows them: it has no `inert`. */
+export type CoreStats = Omit<Stats, 'dropped'> & { dropped: Partial<Stats['dropped']> }
+
+/** The core of one client. A method that answers with a string answers `''` for success, else a code. */
+export interface Core {
+  start(): Promise<string>
+  capture(kind: 'track' | 'page', name: string, props: string, context: string): string
+  identify(namespace: 'user' | 'group', type: IdentifierType, canonical: string, raw: string, props: string): string
+  epochs(document: string): string
+  reset(): void
+  flush(): Promise<string>
+  verify(): Promise<Verdict>
+  stats(): Promise<CoreStats>
+  export(): Promise<string>
+  erase(): Promise<void>
+  hurry(): void
+  close(): Promise<void>
+}
+
+/** What the core asks of the page. Nothing here throws or rejects. */
+export interface Host {
+  deliver(rows: string[], meta: string, exit: boolean): Promise<string>
+  warn(code: string): void
+  note(kind: 'stored' | 'settled' | 'dropped' | 'lane', detail: string): void
+}
+
+/** Makes a core from its configuration, a JSON object. */
+export type CoreClass = new (config: string, host: Host) => Core
+
+/** Brings the core, or the code that says why there is none. */
+export type LoadCore<Extra = unknown> = (options: Extra) => Promise<CoreClass | Code>
+
+/** A call that waits for the core, as data: nothing of it outlives its turn. */
+export type Call =
+  | ['capture', ...Parameters<Core['capture']>]
+  | ['identify', ...Parameters<Core['identify']>]
+  | ['reset']

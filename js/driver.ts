@@ -1,0 +1,420 @@
+/**
+ * The driver: carries out the engine's effects with the browser's adapters and feeds back what came of them. It
+ * decides nothing; every rule is in the engine.
+ *
+ * The engine speaks in frames: a kind, a number, a text and a list of strings, all in one string, each item and each
+ * frame with its end. Kinds and ends are those of src/bindings.rs.
+ */
+import { openChannel } from './browser/channel.js'
+import { openIdb } from './browser/idb.js'
+import { type Happening, listen } from './browser/lifecycle.js'
+import { hasLocks, tryLock, waitLock } from './browser/locks.js'
+import { memoryStore } from './browser/memory.js'
+import type { Store, StoreError, Write } from './browser/store.js'
+import type { Core, CoreClass, CoreStats, Host } from './core.js'
+import type { Verdict } from './types.js'
+
+/** The engine, as src/bindings.rs exports it. */
+export interface Engine {
+  capture(kind: string, name: string, props: string, context: string, now: number): string
+  identify(namespace: string, kind: string, canonical: string, raw: string, props: string, now: number): string
+  epochs(document: string, now: number): string
+  reset(): void
+  feed(kind: number, number: number, text: string, list: string, now: number): string
+  stats(metas: string): string
+}
+
+/** The verifier, as src/bindings.rs exports it. */
+export interface Checker {
+  chain(chain: string, settled: string): void
+  rows(lines: string): void
+  verdict(): string
+}
+
+/** What the wasm offers. */
+export interface Wasm {
+  Core: { create(config: string): Engine | undefined }
+  Checker: new () => Checker
+}
+
+/** Inputs, by number: `Input` in src/core/engine/effect.rs. */
+export const INPUTS = [
+  'Opened',
+  'LaneTaken',
+  'LaneBusy',
+  'Commit',
+  'Written',
+  'Elected',
+  'Read',
+  'Answered',
+  'Wake',
+  'Flush',
+  'Heard',
+  'Hidden',
+  'Leaving',
+  'Resumed',
+  'Online',
+  'Hurry',
+  'Close',
+  'Erase',
+] as const
+
+/** Effects, by number: `Effect` in src/core/engine/effect.rs; a batch for a leaving page has a number of its own. */
+export const EFFECTS = [
+  'TryLane',
+  'HoldLane',
+  'ReleaseLane',
+  'Elect',
+  'Resign',
+  'Write',
+  'Read',
+  'Deliver',
+  'DeliverExit',
+  'Wake',
+  'Tell',
+  'Degrade',
+  'Ready',
+  'Flushed',
+  'Warn',
+  'Note',
+] as const
+
+/** What the client configures, as JSON; what is absent has a default in the engine. */
+interface Config {
+  deployment: string
+  mode?: string
+  secret?: string
+  pin?: string
+  period?: string
+  identifiers?: string[]
+  flush?: { count?: number; bytes?: number; age_ms?: number }
+  limits?: { rows?: number; bytes?: number }
+}
+
+/** Ends an item of a list. */
+const ITEM = '\x1e'
+/** Ends a frame. */
+const FRAME = '\x1d'
+
+type Input = (typeof INPUTS)[number]
+type Effect = (typeof EFFECTS)[number]
+
+/** How a page's happening is told: input, and number. */
+const HAPPENINGS: Record<Happening, [Input, number?]> = {
+  hidden: ['Hidden'],
+  leaving: ['Leaving', 0],
+  frozen: ['Leaving', 1],
+  resumed: ['Resumed'],
+  online: ['Online'],
+}
+
+/** Rows that are read at once to be checked or exported: few enough to keep a page responsive. */
+const PAGE_ROWS = 500
+const PAGE_BYTES = 1_000_000
+
+/** A timer of more than 2^31 - 1 ms runs at once in every browser. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
+/** Makes the core of the client out of the wasm. */
+export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
+  class implements Core {
+    readonly #engine: Engine | undefined
+    readonly #host: Host
+    readonly #name: string
+    #store: Promise<Store> | undefined
+    /** The store once it is there, so that a write needs no promise to begin. */
+    #open: Store | undefined
+    #durable = false
+    readonly #lanes = new Map<string, Promise<(() => void) | undefined>>()
+    #leave: (() => void) | undefined
+    #ready: ((kind: string) => void)[] = []
+    #flushed: ((code: string) => void)[] = []
+    #committing = false
+    #timer: ReturnType<typeof setTimeout> | undefined
+    #stop: (() => void) | undefined
+    #tell: ((message: string) => void) | undefined
+
+    constructor(config: string, host: Host) {
+      this.#engine = Core.create(configWords(JSON.parse(config)))
+      this.#host = host
+      this.#name = `nymtrail/${JSON.parse(config).deployment}`
+    }
+
+    start() {
+      const channel = openChannel(this.#name, (message) => this.#feed('Heard', 0, message))
+      const deaf = listen((what) => this.#feed(...HAPPENINGS[what]))
+      this.#tell = channel.post
+      this.#stop = () => {
+        deaf()
+        channel.close()
+        clearTimeout(this.#timer)
+      }
+      void this.#metas().then(
+        (metas) => this.#feed('Opened', 1, '', metas.flat()),
+        () => {
+          this.#use(memoryStore(), false)
+          this.#feed('Opened', 0)
+        },
+      )
+      return new Promise<string>((done) => this.#ready.push(done))
+    }
+
+    capture(kind: 'track' | 'page', name: string, props: string, context: string) {
+      const code = this.#engine?.capture(kind, name, props, context, Date.now())
+      this.#commitSoon()
+      return code ?? 'invalid_config'
+    }
+
+    identify(...[namespace, type, canonical, raw, props]: Parameters<Core['identify']>) {
+      const code = this.#engine?.identify(namespace, type, canonical, raw, props, Date.now())
+      this.#commitSoon()
+      return code ?? 'invalid_config'
+    }
+
+    epochs(document: string) {
+      return this.#engine?.epochs(document, Date.now()) ?? 'invalid_config'
+    }
+
+    reset() {
+      this.#engine?.reset()
+      this.#commitSoon()
+    }
+
+    flush() {
+      const flushed = new Promise<string>((done) => this.#flushed.push(done))
+      this.#feed('Flush')
+      return flushed
+    }
+
+    hurry() {
+      this.#feed('Hurry')
+    }
+
+    async verify() {
+      const checker = new Checker()
+      await this.#readAll(
+        (chain, settled) => checker.chain(chain, settled),
+        (lines) => checker.rows(itemsOf(lines)),
+      )
+      return JSON.parse(checker.verdict()) as Verdict
+    }
+
+    async stats() {
+      this.#feed('Commit')
+      const store = await this.#connect()
+      const metas = await store.metas()
+      const parts = metas.map(async ([key, value]) => [key, value, (await lastOf(store, key)) ?? ''])
+      const stats = JSON.parse(this.#engine?.stats(itemsOf((await Promise.all(parts)).flat())) ?? '{}')
+      return { ...stats, storage: this.#durable ? 'indexeddb' : 'memory' } as CoreStats
+    }
+
+    async export() {
+      let rows = ''
+      await this.#readAll(
+        () => {},
+        (lines) => {
+          rows += `${lines.join('\n')}\n`
+        },
+      )
+      return rows
+    }
+
+    async erase() {
+      this.#tell?.('erased')
+      this.#feed('Erase')
+      this.#letGo()
+      // A client that never opened its store may have one from an earlier page.
+      await (await this.#connect()).wipe()
+    }
+
+    async close() {
+      this.#feed('Close')
+      this.#letGo()
+      const store = await this.#store?.catch(() => undefined)
+      // Operations take effect in order, so the last write is in once this is answered.
+      await store?.last('').catch(() => undefined)
+      store?.close()
+    }
+
+    #letGo() {
+      this.#stop?.()
+      this.#leave?.()
+      for (const chain of [...this.#lanes.keys()]) this.#release(chain)
+    }
+
+    #connect(): Promise<Store> {
+      this.#store ??= openIdb(this.#name).then((store) => this.#use(store, true))
+      return this.#store
+    }
+
+    #metas() {
+      return this.#connect().then((store) => store.metas())
+    }
+
+    #use(store: Store, durable: boolean) {
+      this.#open = store
+      this.#store = Promise.resolve(store)
+      this.#durable = durable
+      return store
+    }
+
+    #commitSoon() {
+      if (this.#committing) return
+      this.#committing = true
+      queueMicrotask(() => {
+        this.#committing = false
+        this.#feed('Commit')
+      })
+    }
+
+    #feed(input: Input, number = 0, text = '', list: string[] = []) {
+      const frames = this.#engine?.feed(INPUTS.indexOf(input), number, text, itemsOf(list), Date.now()) ?? ''
+      for (const frame of frames.split(FRAME).slice(0, -1)) {
+        const [kind, number, text, ...list] = frame.split(ITEM).slice(0, -1) as [string, string, string, ...string[]]
+        this.#perform(EFFECTS[+kind] as Effect, +number, text, list)
+      }
+    }
+
+    #perform(effect: Effect, number: number, text: string, list: string[]) {
+      switch (effect) {
+        case 'TryLane':
+          return this.#tryLane(text)
+        case 'HoldLane':
+          return this.#lanes.set(text, tryLock(`${this.#name}/lane/${text}`))
+        case 'ReleaseLane':
+          return this.#release(text)
+        case 'Elect':
+          return this.#elect()
+        case 'Resign':
+          this.#leave?.()
+          this.#leave = undefined
+          return
+        case 'Write':
+          return this.#write(readWrite(text, list)).then(
+            () => this.#feed('Written', number),
+            (error: StoreError) => this.#feed('Written', number, error.kind ?? 'other'),
+          )
+        case 'Read': {
+          const [from, rows, bytes] = list.map(Number) as [number, number, number]
+          return this.#connect()
+            .then((store) => store.read(text, from, rows, bytes))
+            .then(
+              (lines) => this.#feed('Read', 1, '', lines),
+              () => this.#feed('Read', 0),
+            )
+        }
+        case 'Deliver':
+          return this.#host.deliver(list, text, false).then((outcome) => {
+            const { status, events, after = '-' } = JSON.parse(outcome)
+            this.#feed('Answered', number, `${status} ${events} ${after}`)
+          })
+        case 'DeliverExit':
+          return this.#host.deliver(list, text, true)
+        case 'Wake':
+          clearTimeout(this.#timer)
+          this.#timer = setTimeout(() => this.#feed('Wake'), Math.min(number, LONGEST_TIMER))
+          return
+        case 'Tell':
+          return this.#tell?.(text)
+        case 'Degrade':
+          return this.#use(memoryStore(), false)
+        case 'Ready':
+          return settle(this.#ready, this.#durable ? 'indexeddb' : 'memory')
+        case 'Flushed':
+          return settle(this.#flushed, text)
+        case 'Warn':
+          return this.#host.warn(text)
+        case 'Note':
+          return this.#host.note(text as Parameters<Host['note']>[0], list[0] ?? '')
+      }
+    }
+
+    /** Without a promise in between: a page that goes away waits for none. */
+    #write(write: Write): Promise<void> {
+      return this.#open ? this.#open.write(write) : this.#connect().then((store) => store.write(write))
+    }
+
+    /** Where there are no locks nobody can tell whether a lane is idle: then every page opens its own. */
+    async #tryLane(chain: string) {
+      const release = await tryLock(`${this.#name}/lane/${chain}`)
+      if (!release) return this.#feed('LaneBusy')
+      this.#lanes.set(chain, Promise.resolve(release))
+      const line = await this.#connect()
+        .then((store) => store.last(chain))
+        .catch(() => undefined)
+      this.#feed('LaneTaken', 0, chain, line === undefined ? [] : [line])
+    }
+
+    #release(chain: string) {
+      void this.#lanes.get(chain)?.then((release) => release?.())
+      this.#lanes.delete(chain)
+    }
+
+    #elect() {
+      const elected = () =>
+        this.#metas().then(
+          (metas) => this.#feed('Elected', 0, '', metas.flat()),
+          () => {},
+        )
+      if (!hasLocks()) return elected()
+      this.#leave = waitLock(`${this.#name}/sender`, elected)
+      return
+    }
+
+    /** Reads every row of every chain, in order. */
+    async #readAll(begin: (chain: string, settled: string) => void, take: (lines: string[]) => void) {
+      this.#feed('Commit')
+      const store = await this.#connect()
+      const metas = new Map(await store.metas())
+      for (const key of metas.keys()) {
+        const chain = chainOf(key)
+        if (!chain) continue
+        begin(chain, metas.get(`settled/${chain}`) ?? '')
+        for (let from = 0, lines: string[]; ; from = seqOf(lines) + 1) {
+          lines = await store.read(chain, from, PAGE_ROWS, PAGE_BYTES)
+          if (!lines.length) break
+          take(lines)
+        }
+      }
+    }
+  }
+
+/** The chain of a lane's meta. */
+const chainOf = (key: string): string | undefined => (key.startsWith('lane/') ? key.slice(5) : undefined)
+
+const lastOf = (store: Store, key: string) => {
+  const chain = chainOf(key)
+  return chain && store.last(chain)
+}
+
+/** Items in one string, each with its end. */
+const itemsOf = (items: string[]): string => items.map((item) => item + ITEM).join('')
+
+const seqOf = (lines: string[]): number => JSON.parse(lines.at(-1) as string).seq
+
+/** Calls all that wait, once. */
+function settle<T>(waiting: ((value: T) => void)[], value: T) {
+  for (const done of waiting.splice(0)) done(value)
+}
+
+/** The configuration in words, as src/core/config.rs reads it. */
+function configWords(config: Config): string {
+  const { deployment, mode, secret, pin, period, identifiers = [], flush = {}, limits = {} } = config
+  const counts = [flush.count, flush.bytes, flush.age_ms, limits.rows, limits.bytes]
+  const words = [deployment, mode, secret, pin, period, ...counts].map((word) => word ?? '-')
+  return [...words, ...identifiers.map(encodeURIComponent)].join(' ')
+}
+
+/** A change of the store out of its frame: what is deleted and how many rows there are; the rows; the metas. */
+function readWrite(text: string, list: string[]): Write {
+  const [chain = '-', first, last, rows] = text.split(' ')
+  const metas = 3 * Number(rows)
+  const write = { add: [], put: [], remove: [] } as { [K in keyof Required<Write>]: Required<Write>[K][number][] }
+  if (chain !== '-') write.remove.push([chain, Number(first), Number(last)])
+  for (let at = 0; at < metas; at += 3) {
+    const [chain, seq, line] = list.slice(at, at + 3) as [string, string, string]
+    write.add.push({ chain, seq: Number(seq), line })
+  }
+  for (let at = metas; at < list.length; at += 2) write.put.push([list[at] as string, list[at + 1] as string])
+  return write
+}

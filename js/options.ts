@@ -1,0 +1,134 @@
+import { json } from './endpoints/json.js'
+import type { Code } from './errors.js'
+import { inPage } from './page.js'
+import type { Activity, ConsentState, Endpoint, Options } from './types.js'
+
+/** Options that were read and checked. */
+export interface Settings {
+  deployment: string
+  endpoint: Endpoint
+  /** The core's configuration as JSON. */
+  config: string
+  /** Address of the epochs document. */
+  saltUrl?: string
+  consent: ConsentState
+  /** Whether to say that an identifier can be guessed. */
+  warnGuessable: boolean
+  debug?: ((activity: Activity) => unknown) | undefined
+}
+
+/** Why options cannot be used: a code, and the option's name. */
+export interface Refused {
+  code: Code
+  option: string
+}
+
+const HEX = /^[\da-f]{64}$/i
+
+/** Reads options, whatever was passed. */
+export function readOptions(options: Options): Settings | Refused {
+  let option = 'options'
+  /** Says that the option named last is wrong. */
+  const wrong = (code: Code = 'invalid_options'): never => {
+    throw code
+  }
+  /** A count, if it is given. */
+  const count = (name: string, value: number | undefined, fallback: number): number => {
+    option = name
+    if (value === undefined) return fallback
+    return Number.isFinite(value) && value > 0 ? Math.ceil(value) : wrong()
+  }
+  try {
+    const {
+      deployment,
+      endpoint: target,
+      salt,
+      identifiers = [],
+      pin,
+      period = 'day',
+      flush = {},
+      limits = {},
+      debug,
+    } = options
+
+    option = 'deployment'
+    if (typeof deployment !== 'string' || !/^[a-z\d._-]{1,64}$/.test(deployment)) wrong()
+
+    option = 'endpoint'
+    const endpoint = typeof target === 'string' ? json(webUrl(target)) : target
+    if (typeof endpoint.encode !== 'function' || typeof endpoint.settle !== 'function' || !endpoint.limits) wrong()
+    if (!endpoint.browserSafe && options.proxied !== true) wrong('endpoint_needs_proxy')
+
+    option = 'salt'
+    const secret = salt && typeof salt === 'object' && 'secret' in salt ? salt.secret : undefined
+    if (secret !== undefined && !HEX.test(secret)) wrong()
+    const saltUrl = salt && secret === undefined ? webUrl(salt) : undefined
+
+    option = 'pin'
+    if (pin !== undefined && !HEX.test(pin)) wrong()
+
+    option = 'period'
+    if (!['day', 'week', 'month', 'never'].includes(period)) wrong()
+
+    option = 'identifiers'
+    if (!identifiers.every((name) => typeof name === 'string')) wrong()
+
+    option = 'debug'
+    if (debug !== undefined && typeof debug !== 'function') wrong()
+
+    option = 'consent'
+    let { consent = 'pending' } = options
+    if (!isConsent(consent)) wrong()
+    if (consent !== 'granted' && privacySignal()) consent = 'denied'
+
+    const within = (limit: number | undefined, value: number) => Math.min(limit ?? value, value)
+    const config = {
+      deployment,
+      mode: saltUrl ? 'salt' : secret ? 'secret' : 'random',
+      secret: secret?.toLowerCase(),
+      pin: pin?.toLowerCase() ?? null,
+      period,
+      identifiers,
+      // Batches that the endpoint would refuse need not be made; one row a request is the transport's affair.
+      flush: {
+        count: within(endpoint.limits.events, count('flush.count', flush.count, 50)),
+        bytes: within(endpoint.limits.bytes, count('flush.bytes', flush.bytes, 49_152)),
+        age_ms: count('flush.ageMs', flush.ageMs, 5000),
+      },
+      limits: {
+        rows: count('limits.rows', limits.rows, 10_000),
+        bytes: count('limits.bytes', limits.bytes, 10_485_760),
+      },
+      persist: true,
+    }
+    return {
+      deployment,
+      endpoint,
+      config: JSON.stringify(config),
+      ...(saltUrl && { saltUrl }),
+      consent,
+      warnGuessable: !!salt && !options.acknowledgeGuessable,
+      debug,
+    }
+  } catch (reason) {
+    return { code: reason === 'endpoint_needs_proxy' ? reason : 'invalid_options', option }
+  }
+}
+
+/** Whether a value is one of the three. */
+export const isConsent = (state: unknown): state is ConsentState =>
+  state === 'pending' || state === 'granted' || state === 'denied'
+
+/** An absolute address on the web, or an exception. */
+function webUrl(address: unknown): string {
+  if (typeof address !== 'string' && !(address instanceof URL)) throw 0
+  const url = new URL(address, inPage() ? document.baseURI : undefined)
+  if (!/^https?:$/.test(url.protocol)) throw 0
+  return url.href
+}
+
+/** Global Privacy Control or Do Not Track. */
+function privacySignal(): boolean {
+  const { globalPrivacyControl, doNotTrack } = navigator as Navigator & { globalPrivacyControl?: boolean }
+  return globalPrivacyControl === true || doNotTrack === '1'
+}

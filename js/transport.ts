@@ -1,0 +1,185 @@
+/** From rows to a request and from its answer to outcomes. Which rows go when is the core's affair. */
+import type { Code } from './errors.js'
+import { page } from './page.js'
+import type { Activity, Batch, Endpoint, EndpointResponse, Settlement } from './types.js'
+
+/** What the browser grants all keepalive requests of a page together: 64 KiB; we stop short of it, as others share it. */
+const KEEPALIVE_BYTES = 60_000
+/** Browsers refuse the tenth keepalive request in flight. */
+const KEEPALIVE_REQUESTS = 9
+/** After this many ms a request counts as failed. */
+const TIMEOUT = 30_000
+
+/** What became of rows: one letter for each of them, or for all; status 0: no answer. */
+interface Result {
+  status: number
+  events: string
+  after?: number
+}
+
+export interface Transport {
+  /** {@link Host.deliver}: resolves to a {@link Result} as JSON and never rejects. */
+  deliver(rows: string[], meta: string, exit: boolean): Promise<string>
+  /** Ends what is in flight. */
+  stop(): void
+}
+
+export function makeTransport(
+  endpoint: Endpoint,
+  emit: (activity: Activity) => void,
+  warn: (code: Code) => void,
+): Transport {
+  const inFlight = new Set<AbortController>()
+  const alone = endpoint.limits.perRequest === 'event'
+
+  async function deliver(rows: string[], meta: string, exit: boolean): Promise<Result> {
+    const { deployment, epoch, chain, sent_at: sentAt, age_ms: ageMs } = JSON.parse(meta)
+    const post = (part: readonly string[]) => send({ deployment, epoch, chain, rows: part, sentAt, ageMs }, exit)
+    if (!alone || rows.length < 2) return post(rows)
+    let result: Result = { status: 0, events: '' }
+    let events = ''
+    // While the page leaves, only what is begun at once is sent at all; otherwise one at a time, until one fails.
+    const begun = exit ? rows.map((row) => post([row])) : []
+    for (let at = 0; at < rows.length; at++) {
+      result = await (begun[at] ?? post(rows.slice(at, at + 1)))
+      events += result.events.replace('s', 'd')
+      if (result.events === 'r' && !exit) break
+    }
+    return { ...result, events: events.padEnd(rows.length, 'r') }
+  }
+
+  async function send(batch: Batch, exit: boolean): Promise<Result> {
+    const { rows } = batch
+    const { limits } = endpoint
+    let request: ReturnType<Endpoint['encode']>
+    let bytes: number
+    try {
+      request = endpoint.encode(batch)
+      const { body } = request
+      bytes = typeof body === 'string' ? new TextEncoder().encode(body).length : body.length
+    } catch {
+      warn('endpoint_failed')
+      return failed
+    }
+    const over = (limit: number | undefined, size: number) => limit !== undefined && size > limit
+    if (
+      over(limits.events, rows.length) ||
+      over(limits.bytes, bytes) ||
+      rows.some((row) => over(limits.eventBytes, row.length))
+    )
+      return { status: 413, events: 's' }
+    const response = await (exit ? lastWord(request, bytes) : exchange(request, bytes, false))
+    return response ? settled(response, batch) : failed
+  }
+
+  /** Sends while the page is leaving: keepalive within the page's budget, else a beacon, whose answer nobody sees. */
+  async function lastWord(
+    request: ReturnType<Endpoint['encode']>,
+    bytes: number,
+  ): Promise<EndpointResponse | undefined> {
+    if (!endpoint.keepalive) return
+    const budget = page()
+    if (budget.requests < KEEPALIVE_REQUESTS && budget.bytes + bytes <= KEEPALIVE_BYTES) {
+      budget.requests++
+      budget.bytes += bytes
+      try {
+        return await exchange(request, bytes, true)
+      } finally {
+        budget.requests--
+        budget.bytes -= bytes
+      }
+    }
+    const { url, body, headers, method = 'POST' } = request
+    // A beacon carries no headers, so it is no substitute for a request that has some.
+    if (headers || method !== 'POST') return
+    emit({ type: 'request', url, bytes, body, exit: true })
+    navigator.sendBeacon(url, body as BodyInit)
+    return
+  }
+
+  /** One request and its answer; undefined when there was none. */
+  async function exchange(
+    request: ReturnType<Endpoint['encode']>,
+    bytes: number,
+    exit: boolean,
+  ): Promise<EndpointResponse | undefined> {
+    const { url, method = 'POST', headers = {}, body } = request
+    emit({ type: 'request', url, bytes, body, exit })
+    const abort = new AbortController()
+    inFlight.add(abort)
+    const timer = setTimeout(() => abort.abort(), TIMEOUT)
+    let answer: EndpointResponse | undefined
+    try {
+      const response = await fetch(url, {
+        method,
+        headers,
+        body: body as BodyInit,
+        keepalive: exit,
+        signal: abort.signal,
+        // No cookie may join two epochs, and no address of a page may leave in a header.
+        credentials: 'omit',
+        referrerPolicy: 'no-referrer',
+        cache: 'no-store',
+      })
+      // Read to the end in any case: an unread body keeps the browser's keepalive budget taken.
+      const text = await response.text().catch(() => '')
+      answer = { status: response.status, headers: response.headers, text }
+    } catch {
+      // No answer: told by status 0.
+    } finally {
+      clearTimeout(timer)
+      inFlight.delete(abort)
+    }
+    emit({ type: 'response', status: answer?.status ?? 0, text: answer?.text ?? '' })
+    return answer
+  }
+
+  function settled(response: EndpointResponse, batch: Batch): Result {
+    const { status } = response
+    let after: number | undefined
+    let events = ''
+    try {
+      const settlement = endpoint.settle(response, batch)
+      events = letters(settlement)
+      after = typeof settlement === 'object' ? settlement.afterMs : undefined
+    } catch {
+      // Told below.
+    }
+    if (!/^([ardf]+|s)$/.test(events) || (events.length > 1 && events.length !== batch.rows.length)) {
+      warn('endpoint_failed')
+      return { ...failed, status }
+    }
+    if (events === 'r' && status >= 400 && status < 500 && ![408, 425, 429].includes(status)) warn('endpoint_refused')
+    after ??= retryAfter(response.headers)
+    return { status, events, ...(after !== undefined && { after }) }
+  }
+
+  return {
+    deliver: (rows, meta, exit) =>
+      deliver(rows, meta, exit)
+        .catch(() => failed)
+        .then(JSON.stringify as (result: Result) => string),
+    stop() {
+      for (const abort of inFlight) abort.abort()
+    },
+  }
+}
+
+/** No answer, or none that can be used: try again later. */
+const failed: Result = { status: 0, events: 'r' }
+
+const LETTERS: Record<string, string> = { ack: 'a', retry: 'r', drop: 'd', fork: 'f', split: 's' }
+
+/** A settlement as letters; a question mark for what is no outcome. */
+function letters(settlement: Settlement): string {
+  const events = typeof settlement === 'object' ? settlement.events : settlement
+  return (typeof events === 'string' ? [events] : events).map((outcome) => LETTERS[outcome] ?? '?').join('')
+}
+
+/** `Retry-After`, seconds or a date, in ms from now; a date is measured by the server's clock if that is known. */
+function retryAfter(headers: Headers): number | undefined {
+  const value = headers.get('retry-after') ?? ''
+  const now = Date.parse(headers.get('date') ?? '') || Date.now()
+  const after = /^\d+$/.test(value.trim()) ? 1000 * Number(value) : Date.parse(value) - now
+  return after >= 0 ? after : undefined
+}
