@@ -1,0 +1,183 @@
+#!/usr/bin/env node
+// Builds the wasm and the npm package around it, and checks both. It always builds everything: it takes seconds.
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { deflateSync } from 'node:zlib'
+import { packageEntries } from './lib/package.mjs'
+import { Failure, isMain, note, run, script, step } from './lib/run.mjs'
+import {
+  buildDir,
+  cargoToolVersion,
+  collectorBinary,
+  locked,
+  root,
+  targetDir,
+  wasmBindgenVersion,
+} from './lib/tools.mjs'
+import { reportSizes } from './size.mjs'
+import { namedWasm, wasmOptFlags } from './wasm-size.mjs'
+
+const help = `Builds the project and prints the size table.
+
+  node scripts/build.mjs [--wasm] [--demo]
+
+  (no option)  the wasm (build/wasm), the npm package (dist), the size table
+  --wasm       the wasm alone
+  --demo       all, and the collector (release) and the demo page (www/dist)
+`
+
+const wasmDir = join(buildDir, 'wasm')
+const wasmFile = join(wasmDir, 'nymtrail_bg.wasm')
+
+/** Cargo -> wasm-bindgen -> wasm-opt -> build/wasm. */
+async function buildWasm() {
+  const version = wasmBindgenVersion()
+  if (cargoToolVersion('wasm-bindgen') !== version)
+    throw new Failure(`The wasm-bindgen command must be version ${version}, like the crate.`, 'Run: npm run setup')
+  const flags = [
+    // SHA-256 unrolled is 8 kB of wasm, compact 0.6 kB; an event is a few blocks, so the speed does not show.
+    ['--cfg', 'sha2_backend_soft="compact"'],
+    // Panic messages hold source paths: name them alike on every machine.
+    ...Object.entries(sourceFolders()).map(([folder, name]) => `--remap-path-prefix=${folder}=${name}`),
+  ].flat()
+  await run(
+    'cargo',
+    [
+      'build',
+      ...locked,
+      '--package',
+      'nymtrail',
+      '--lib',
+      '--features',
+      'standalone',
+      '--profile',
+      'wasm',
+      '--target',
+      'wasm32-unknown-unknown',
+    ],
+    {
+      cwd: root,
+      env: { CARGO_ENCODED_RUSTFLAGS: flags.join('\x1f') },
+    },
+  )
+  const built = join(targetDir(), 'wasm32-unknown-unknown', 'wasm', 'nymtrail.wasm')
+  rmSync(wasmDir, { recursive: true, force: true })
+  await run('wasm-bindgen', [
+    built,
+    '--target',
+    'web',
+    '--omit-default-module-path',
+    '--out-dir',
+    wasmDir,
+    '--out-name',
+    'nymtrail',
+  ])
+  const unoptimised = readFileSync(wasmFile)
+  writeFileSync(namedWasm, unoptimised)
+  await run('wasm-opt', [wasmFile, ...wasmOptFlags, '--strip-producers', '-o', wasmFile], {
+    remedy: 'Run: npm run setup',
+  })
+  note(`wasm-opt: ${unoptimised.length} -> ${readFileSync(wasmFile).length} bytes`)
+  checkWasm()
+  inlineWasm()
+}
+
+/** Folders that sources are compiled from, and what they are called in the wasm. Of those that match, the last counts. */
+function sourceFolders() {
+  const cargoHome = process.env.CARGO_HOME ?? join(homedir(), '.cargo')
+  const registries = join(cargoHome, 'registry/src')
+  const sysroot = execFileSync('rustc', ['--print', 'sysroot'], { cwd: root, encoding: 'utf8' }).trim()
+  return {
+    [cargoHome]: 'cargo',
+    ...Object.fromEntries(
+      (existsSync(registries) ? readdirSync(registries) : []).map((registry) => [join(registries, registry), 'crates']),
+    ),
+    [join(sysroot, 'lib/rustlib/src/rust')]: 'rust',
+    [root.replace(/\/$/, '')]: 'nymtrail',
+  }
+}
+
+/** What the wasm asks of its surroundings, and what it must not carry. */
+function checkWasm() {
+  const bytes = readFileSync(wasmFile)
+  const foreign = WebAssembly.Module.imports(new WebAssembly.Module(bytes)).filter(
+    ({ module }) => module !== './nymtrail_bg.js',
+  )
+  if (foreign.length)
+    throw new Failure(
+      `The wasm imports ${foreign.map(({ module, name }) => `${module}.${name}`).join(', ')}, which no page provides.`,
+      'A dependency expects an operating system: find it with `cargo tree --target wasm32-unknown-unknown`.',
+    )
+  const path = [homedir(), root].find((folder) => folder.length > 1 && bytes.includes(folder))
+  if (path)
+    throw new Failure(
+      'The wasm holds a path of this machine.',
+      'Extend the --remap-path-prefix flags in scripts/build.mjs.',
+    )
+}
+
+/** The wasm as a module: base64 of zlib data, which DecompressionStream('deflate') inflates. */
+function inlineWasm() {
+  const text = deflateSync(readFileSync(wasmFile), { level: 9 }).toString('base64')
+  writeFileSync(join(wasmDir, 'inlined.js'), `export default '${text}'\n`)
+  writeFileSync(
+    join(wasmDir, 'inlined.d.ts'),
+    '/** The wasm: base64 of zlib (deflate) data. */\ndeclare const base64: string\nexport default base64\n',
+  )
+}
+
+/** js/ and the wasm -> dist: one module per public entry, shared chunks, declarations. */
+async function buildPackage() {
+  note(
+    `entries: ${packageEntries()
+      .map(({ name }) => name)
+      .join(' ')}`,
+  )
+  await run('vite', ['build', '--config', 'vite.config.mjs'], { cwd: root, remedy: 'Run: npm run setup' })
+  await run('tsc', ['--project', 'tsconfig.build.json'], { cwd: root })
+  writeFileSync(join(root, 'dist/nymtrail.wasm'), readFileSync(wasmFile))
+  const declarations = readdirSync(join(root, 'dist'), { recursive: true }).filter((file) => file.endsWith('.d.ts'))
+  const leaking = declarations.filter((file) => readFileSync(join(root, 'dist', file), 'utf8').includes('build/wasm'))
+  if (leaking.length)
+    throw new Failure(
+      `The declarations ${leaking.join(', ')} refer to build/wasm, which the package does not contain.`,
+      'Give the exported function or type a type of its own in js/.',
+    )
+}
+
+/** The demo page and the collector that serves it. */
+async function buildDemo() {
+  await step('Collector (release)', () =>
+    run('cargo', ['build', ...locked, '--release', '--package', 'nymtrail-collector'], { cwd: root }),
+  )
+  if (!existsSync(collectorBinary()))
+    throw new Failure(
+      `The build left no ${collectorBinary()}.`,
+      'The collector crate must have a binary called nymtrail.',
+    )
+  await step('Demo page (www/dist)', () => run('vite', ['build', 'www'], { cwd: root }))
+}
+
+/** Builds everything, or only the wasm; with `demo`, also what the demo and the end-to-end tests run. */
+export async function build({ wasm = false, demo = false } = {}) {
+  mkdirSync(buildDir, { recursive: true })
+  await step('WebAssembly (build/wasm)', buildWasm)
+  if (wasm) return
+  await step('npm package (dist)', buildPackage)
+  if (demo) await buildDemo()
+}
+
+if (isMain(import.meta.url))
+  await script(async () => {
+    const { values } = parseArgs({
+      options: { wasm: { type: 'boolean' }, demo: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    })
+    if (values.help) console.log(help)
+    else {
+      await build(values)
+      if (!values.wasm) await reportSizes()
+    }
+  })

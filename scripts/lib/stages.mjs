@@ -1,0 +1,99 @@
+// The stages of `npm test`: what each runs. scripts/test.mjs says how they are chosen, counted and reported.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { build } from '../build.mjs'
+import { reportSizes } from '../size.mjs'
+import { bundleWebTests } from '../web-tests.mjs'
+import { Failure, run } from './run.mjs'
+import { collectorBinary, locked, needTool, root } from './tools.mjs'
+
+const WASM = 'wasm32-unknown-unknown'
+const at = { cwd: root }
+
+/** A test runner: it may fail, and its output is kept to be counted. */
+const test = (command, args, options) => run(command, args, { ...at, ...options, keep: true, mayFail: true })
+
+async function lint() {
+  const deny = ['--', '--deny', 'warnings']
+  await run('cargo', ['fmt', '--all', '--check'], { ...at, remedy: 'Run: npm run format' })
+  await run('cargo', ['clippy', ...locked, '--workspace', '--all-targets', ...deny], at)
+  await bundleWebTests()
+  await run('cargo', ['clippy', ...locked, '--package', 'nymtrail', '--all-targets', '--target', WASM, ...deny], at)
+  // Documentation with a broken link is an error too.
+  const docs = { ...at, env: { RUSTDOCFLAGS: '--deny warnings' } }
+  await run('cargo', ['doc', ...locked, '--workspace', '--no-deps', '--document-private-items'], docs)
+}
+
+async function types() {
+  for (const project of ['tsconfig.json', 'tsconfig.tests.json', 'www/tsconfig.json'])
+    await run('tsc', ['--noEmit', '--project', project], at)
+  await run('biome', ['check', '--error-on-warnings'], { ...at, remedy: 'Run: npm run format' })
+}
+
+/** `--mode no-install`: wasm-pack uses the tools of set-up and never looks for a download. */
+const wasmPack = (...browser) => ['wasm-pack', 'test', '--headless', '--mode', 'no-install', ...browser]
+
+/** tests/web in one browser. */
+async function inBrowser([command, ...args]) {
+  await bundleWebTests()
+  return test(command, args)
+}
+
+const chromium = () => inBrowser(wasmPack('--chrome', '--chromedriver', needTool('chromedriver')))
+
+const firefox = () => inBrowser(wasmPack('--firefox'))
+
+/** WebKitGTK has no headless mode: it hangs without a display. */
+const webkit = () =>
+  inBrowser([needTool('xvfb-run'), '-a', ...wasmPack('--safari', '--safaridriver', needTool('WebKitWebDriver'))])
+
+const host = () => test('cargo', ['test', ...locked, '--workspace', '--no-fail-fast'])
+
+const unit = () => test('vitest', ['run'])
+
+/** Test files of Node's own runner, below tests/. */
+const node = (...files) => test('node', ['--test', '--test-reporter=spec', ...files.map((file) => join('tests', file))])
+
+const scripts = () => node('scripts/counts.test.mjs', 'scripts/commands.test.mjs')
+
+const packaging = () => node('packaging/package.test.mjs')
+
+const e2e = (browser) => () => own('node', join('tests', 'e2e', 'run.mjs'), '--browser', browser)
+
+const sql = () => own(needTool('python3'), join('tests', 'sql', 'verify_with_sql.py'))
+
+/** One of the project's own runners; it finds the built collector by NYMTRAIL_BIN. */
+async function own(command, file, ...args) {
+  if (!existsSync(join(root, file)))
+    throw new Failure(`${file} is not there, so nothing was tested.`, 'Restore it from git.')
+  return test(command, [file, ...args], { env: { NYMTRAIL_BIN: collectorBinary() } })
+}
+
+/**
+ * The stages, in order. `name` may have a second half after a colon; `--only wasm` takes all of `wasm:...`.
+ * `work` throws on failure; a stage with a `runner` resolves to the outcome of that program, whose summary is counted.
+ * `needs` names stages that must have run before.
+ */
+export const stages = [
+  { name: 'lint', title: 'Rust: format, clippy, documentation', work: lint },
+  { name: 'host', title: 'Rust: host tests', runner: 'rust', work: host },
+  { name: 'build', title: 'Build: wasm, package, collector, demo', work: () => build({ demo: true }) },
+  { name: 'size', title: 'Size budget', needs: ['build'], work: reportSizes },
+  { name: 'scripts', title: 'The commands themselves', needs: ['build'], runner: 'node', work: scripts },
+  { name: 'types', title: 'TypeScript: types, format, lint', needs: ['build'], work: types },
+  { name: 'unit', title: 'TypeScript: unit tests', needs: ['build'], runner: 'vitest', work: unit },
+  { name: 'wasm:chromium', title: 'wasm-pack in Chromium', runner: 'rust', work: chromium },
+  { name: 'wasm:firefox', title: 'wasm-pack in Firefox', runner: 'rust', work: firefox },
+  { name: 'wasm:webkit', title: 'wasm-pack in WebKitGTK', runner: 'rust', work: webkit },
+  {
+    name: 'packaging',
+    title: 'Package: pack, install, bundle, load',
+    needs: ['build'],
+    runner: 'node',
+    work: packaging,
+  },
+  { name: 'e2e:chromium', title: 'End to end in Chromium', needs: ['build'], runner: 'plain', work: e2e('chromium') },
+  { name: 'e2e:firefox', title: 'End to end in Firefox', needs: ['build'], runner: 'plain', work: e2e('firefox') },
+  // It reads the events that the end-to-end tests exported from a browser.
+  { name: 'sql', title: 'Verification in SQL', needs: ['build', 'e2e:chromium'], runner: 'plain', work: sql },
+]

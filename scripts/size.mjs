@@ -1,0 +1,107 @@
+#!/usr/bin/env node
+// What the package costs a visitor, by import shape, and the budget it must keep.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import { packageEntries } from './lib/package.mjs'
+import { Failure, heading, isMain, note, script } from './lib/run.mjs'
+import { root } from './lib/tools.mjs'
+
+const KB = 1024
+
+/**
+ * The budgets, in bytes after gzip, by row of the table; the only place that holds them.
+ * - everything: what a page pays for `import { createTrail } from 'nymtrail'`, wasm, glue and client together. 30 KB is what a
+ *   careful site accepts for analytics, and less than half of what the large SDKs weigh.
+ * - one endpoint: a format and its answers, no library: more than 2 KB would mean that something heavy slipped in.
+ */
+const BUDGETS = { everything: 30 * KB, endpoint: 2 * KB }
+
+const help = `Prints what the built package costs, raw and compressed, by import shape; fails over the budget.
+
+  node scripts/size.mjs      (after: npm run build)
+`
+
+/** Bundles and minifies `source` as an application would. Assets count as they are. */
+async function bundled(source) {
+  const { build } = await import('esbuild')
+  const result = await build({
+    stdin: { contents: source, resolveDir: root, sourcefile: 'app.js' },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    write: false,
+    logLevel: 'error',
+  })
+  return result.outputFiles[0].contents
+}
+
+const measure = (bytes) => ({
+  raw: bytes.length,
+  gzip: gzipSync(bytes, { level: 9 }).length,
+  brotli: brotliCompressSync(bytes, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+  }).length,
+})
+
+/** The rows of the table: `{ shape, raw, gzip, brotli, budget? }`. */
+async function sizes() {
+  const entry = (name) => packageEntries().find((found) => found.name === name)?.output
+  const from = (name) => JSON.stringify(`./dist/${entry(name)}.js`)
+  const wasm = measure(readFileSync(join(root, 'dist/nymtrail.wasm')))
+  const slim = measure(
+    await bundled(`export { createTrail } from ${from('./slim')}; export { json } from ${from('./endpoints/json')}`),
+  )
+  const rows = [
+    {
+      shape: "import { createTrail } from 'nymtrail'",
+      ...measure(await bundled(`export { createTrail } from ${from('.')}`)),
+      budget: BUDGETS.everything,
+    },
+    { shape: 'slim + endpoints/json, without the wasm', ...slim },
+    { shape: 'nymtrail.wasm alone', ...wasm },
+    {
+      shape: 'slim + endpoints/json + nymtrail.wasm',
+      raw: slim.raw + wasm.raw,
+      gzip: slim.gzip + wasm.gzip,
+      brotli: slim.brotli + wasm.brotli,
+    },
+  ]
+  for (const { name, output } of packageEntries().filter((found) => found.name.startsWith('./endpoints/')))
+    rows.push({
+      shape: `nymtrail/${name.slice(2)} alone`,
+      ...measure(await bundled(`export * from './dist/${output}.js'`)),
+      budget: BUDGETS.endpoint,
+    })
+  return rows
+}
+
+/** Prints the table; throws when a row is over its budget. */
+export async function reportSizes() {
+  if (!existsSync(join(root, 'dist/index.js')))
+    throw new Failure('There is no built package in dist/.', 'Run: npm run build')
+  heading('Size of each import shape, bundled and minified (bytes)')
+  const rows = await sizes()
+  const line = (shape, raw, gzip, brotli, budget) =>
+    note(`${shape.padEnd(46)}${raw.padStart(9)}${gzip.padStart(9)}${brotli.padStart(9)}  ${budget}`)
+  const number = (value) => value.toLocaleString('en-GB')
+  line('import shape', 'raw', 'gzip', 'brotli', 'gzip budget')
+  for (const { shape, raw, gzip, brotli, budget } of rows)
+    line(
+      shape,
+      number(raw),
+      number(gzip),
+      number(brotli),
+      budget ? `${number(budget)} (${Math.round((100 * gzip) / budget)} %)` : '',
+    )
+  const over = rows.filter(({ gzip, budget }) => budget && gzip > budget)
+  if (over.length)
+    throw new Failure(
+      `Over the size budget: ${over.map(({ shape, gzip, budget }) => `${shape} is ${number(gzip - budget)} bytes too large`).join('; ')}.`,
+      'See what the wasm consists of with `node scripts/wasm-size.mjs`, and take out what the last change brought in; a budget (scripts/size.mjs) is raised only with a reason written beside it.',
+    )
+}
+
+if (isMain(import.meta.url))
+  await script(async () => (process.argv.includes('--help') ? console.log(help) : reportSizes()))

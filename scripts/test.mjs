@@ -1,0 +1,106 @@
+#!/usr/bin/env node
+// Runs every test there is, stage by stage, and counts what passed and failed.
+import { parseArgs } from 'node:util'
+import { readCounts } from './lib/counts.mjs'
+import { duration, Failure, heading, isMain, note, script } from './lib/run.mjs'
+import { stages } from './lib/stages.mjs'
+import { setup } from './setup.mjs'
+
+const help = `Installs what is missing, then runs every test, stage by stage. The last line is: N passed, N failed
+
+  npm test [-- --only STAGE,...] [-- --keep-going] [-- --no-setup]
+
+  --only        these stages and what they need: ${stages.map(({ name }) => name).join(', ')}
+                (wasm and e2e stand for all of theirs)
+  --keep-going  goes on after a stage that failed; without it the first failure ends the run
+  --no-setup    does not look for missing tools and packages
+`
+
+/** The stages `only` names, with those they need, in order. */
+function chosen(only) {
+  if (!only) return stages
+  const names = new Set()
+  for (const word of only.split(',').map((part) => part.trim())) {
+    const found = stages.filter(({ name }) => name === word || name.split(':')[0] === word)
+    if (!found.length)
+      throw new Failure(`There is no stage called ${word}.`, `Use: ${stages.map(({ name }) => name).join(', ')}`)
+    for (const { name, needs = [] } of found) for (const each of [...needs, name]) names.add(each)
+  }
+  return stages.filter(({ name }) => names.has(name))
+}
+
+/** Runs one stage and says how it went: `{ ok, time, passed, failed, skipped, reason? }`. */
+async function perform({ name, title, runner, work }) {
+  heading(`[${name}] ${title}`)
+  const began = performance.now()
+  const result = { name, ok: true, passed: 0, failed: 0, skipped: 0 }
+  try {
+    const outcome = await work()
+    if (runner) {
+      const counts = readCounts(runner, outcome.output)
+      if (counts) Object.assign(result, counts)
+      if (outcome.code !== 0)
+        throw new Failure(`The runner ended with code ${outcome.code}.`, 'Its own messages above say why.')
+      if (!counts)
+        throw new Failure(
+          'The runner printed no summary that could be counted.',
+          'Its output above shows what it did instead.',
+        )
+      if (counts.failed) throw new Failure(`${counts.failed} failed.`)
+      if (!counts.passed) throw new Failure('Not one test ran.', 'Look for a filter or a missing test file.')
+    }
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    // A stage that failed without a failed test still counts as one: the last line must never hide it.
+    Object.assign(result, {
+      ok: false,
+      failed: result.failed || 1,
+      reason: [error.message, error.remedy].filter(Boolean).join(' '),
+    })
+    note(`failed: ${result.reason}`)
+  }
+  result.time = performance.now() - began
+  return result
+}
+
+function report(results, skipped, time) {
+  heading('Summary')
+  for (const { name, ok, passed, failed, skipped: ignored, time: took, reason } of results) {
+    const counts = [passed && `${passed} passed`, failed && `${failed} failed`, ignored && `${ignored} skipped`].filter(
+      Boolean,
+    )
+    note(
+      `${ok ? 'ok    ' : 'FAILED'}  ${name.padEnd(14)} ${duration(took).padStart(12)}  ${counts.join(', ')}${reason ? `  ${reason}` : ''}`,
+    )
+  }
+  for (const { name } of skipped) note(`not run ${name}`)
+  note(`${' '.repeat(8)}${'together'.padEnd(14)} ${duration(time).padStart(12)}`)
+  const sum = (key) => results.reduce((total, result) => total + result[key], 0)
+  console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`)
+}
+
+if (isMain(import.meta.url))
+  await script(async () => {
+    const flag = { type: 'boolean' }
+    const options = { only: { type: 'string' }, 'keep-going': flag, 'no-setup': flag, help: { ...flag, short: 'h' } }
+    const { values } = parseArgs({ options })
+    if (values.help) return console.log(help)
+    const began = performance.now()
+    const wanted = [...chosen(values.only)]
+    if (!values['no-setup'])
+      wanted.unshift({ name: 'setup', title: 'Tools, browsers and packages', work: () => setup('test') })
+    const results = []
+    const failed = (name) => results.some((result) => result.name === name && !result.ok)
+    for (const stage of wanted) {
+      if (results.some(({ ok }) => !ok) && (!values['keep-going'] || failed('setup'))) break
+      // What a stage stands on must have worked: it would test something old.
+      if (!stage.needs?.some(failed)) results.push(await perform(stage))
+    }
+    const ran = new Set(results.map(({ name }) => name))
+    report(
+      results,
+      wanted.filter(({ name }) => !ran.has(name)),
+      performance.now() - began,
+    )
+    if (results.some(({ ok }) => !ok)) process.exitCode = 1
+  })
