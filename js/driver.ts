@@ -77,6 +77,7 @@ export const EFFECTS = [
   'Flushed',
   'Warn',
   'Note',
+  'Survey',
 ] as const
 
 /** What the client configures, as JSON; what is absent has a default in the engine. */
@@ -285,6 +286,8 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
           return this.#release(text)
         case 'Elect':
           return this.#elect()
+        case 'Survey':
+          return this.#survey()
         case 'Resign':
           this.#leave?.()
           this.#leave = undefined
@@ -299,8 +302,8 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
           return this.#connect()
             .then((store) => store.read(text, from, rows, bytes))
             .then(
-              (lines) => this.#feed('Read', 1, '', lines),
-              () => this.#feed('Read', 0),
+              (lines) => this.#feed('Read', number, '', lines),
+              () => this.#feed('Read', number, 'failed'),
             )
         }
         case 'Deliver':
@@ -351,14 +354,16 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
     }
 
     #elect() {
-      const elected = () =>
-        this.#metas().then(
-          (metas) => this.#feed('Elected', 0, '', metas.flat()),
-          () => {},
-        )
-      if (!hasLocks()) return elected()
-      this.#leave = waitLock(`${this.#name}/sender`, elected)
+      if (!hasLocks()) return this.#survey()
+      this.#leave = waitLock(`${this.#name}/sender`, () => this.#survey())
       return
+    }
+
+    #survey() {
+      return this.#metas().then(
+        (metas) => this.#feed('Elected', 0, '', metas.flat()),
+        () => {},
+      )
     }
 
     /** Reads every row of every chain, in order. */

@@ -72,29 +72,24 @@ export function makeTransport(
     return response ? settled(response, batch) : failed
   }
 
-  /** Sends while the page is leaving: keepalive within the page's budget, else a beacon, whose answer nobody sees. */
+  /**
+   * Sends while the page is leaving: keepalive within the page's budget. What is over it waits in the store for the next
+   * visit: a beacon would name the page's full address in `Referer` and carry cookies, and neither can be switched off.
+   */
   async function lastWord(
     request: ReturnType<Endpoint['encode']>,
     bytes: number,
   ): Promise<EndpointResponse | undefined> {
-    if (!endpoint.keepalive) return
     const budget = page()
-    if (budget.requests < KEEPALIVE_REQUESTS && budget.bytes + bytes <= KEEPALIVE_BYTES) {
-      budget.requests++
-      budget.bytes += bytes
-      try {
-        return await exchange(request, bytes, true)
-      } finally {
-        budget.requests--
-        budget.bytes -= bytes
-      }
+    if (!endpoint.keepalive || budget.requests >= KEEPALIVE_REQUESTS || budget.bytes + bytes > KEEPALIVE_BYTES) return
+    budget.requests++
+    budget.bytes += bytes
+    try {
+      return await exchange(request, bytes, true)
+    } finally {
+      budget.requests--
+      budget.bytes -= bytes
     }
-    const { url, body, headers, method = 'POST' } = request
-    // A beacon carries no headers, so it is no substitute for a request that has some.
-    if (headers || method !== 'POST') return
-    emit({ type: 'request', url, bytes, body, exit: true })
-    navigator.sendBeacon(url, body as BodyInit)
-    return
   }
 
   /** One request and its answer; undefined when there was none. */

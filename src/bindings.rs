@@ -238,7 +238,7 @@ fn input(kind: u32, number: u64, text: &str, list: &str) -> Option<Input> {
         3 => Input::Commit,
         4 => Input::Written(number, failure(text)),
         5 => Input::Elected(pairs(list)),
-        6 => Input::Read((number == 1).then(|| lines(list))),
+        6 => Input::Read(number, text.is_empty().then(|| lines(list))),
         7 => Input::Answered(number, text.into()),
         8 => Input::Wake,
         9 => Input::Flush,
@@ -303,8 +303,8 @@ fn write_effect(frames: &mut String, effect: Effect) {
                 push(frames, value);
             }
         }
-        Effect::Read(chain, from, rows, bytes) => {
-            begin(frames, 6, 0, &chain);
+        Effect::Read { id, chain, from, rows, bytes } => {
+            begin(frames, 6, id, &chain);
             [from, rows, bytes].iter().for_each(|number| push_number(frames, *number));
         }
         Effect::Deliver { id, lines, meta, exit } => {
@@ -317,6 +317,7 @@ fn write_effect(frames: &mut String, effect: Effect) {
         Effect::Ready => begin(frames, 12, 0, ""),
         Effect::Flushed(code) => begin(frames, 13, 0, code.map_or("", Code::as_str)),
         Effect::Warn(code) => begin(frames, 14, 0, code.as_str()),
+        Effect::Survey => begin(frames, 16, 0, ""),
         Effect::Note(kind, detail) => {
             begin(frames, 15, 0, kind);
             push(frames, &detail);

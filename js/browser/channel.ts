@@ -14,8 +14,7 @@ export function openChannel(name: string, heard: (message: string) => void): Cha
   try {
     channel = new BroadcastChannel(name)
     channel.onmessage = ({ data }) => {
-      // Whatever was on its way when the channel was closed comes too late.
-      if (channel && typeof data === 'string') heard(data)
+      if (typeof data === 'string') heard(data)
     }
   } catch {
     // Missing, or forbidden in a sandbox.

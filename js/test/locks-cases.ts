@@ -88,6 +88,23 @@ export const locksCases: Cases = {
     equal([log, await seen(name)], [[], '0,0'])
   },
 
+  async 'a lock granted while its request is withdrawn is given back'() {
+    // A moment too rare to wait for, so it is made by hand.
+    let held: Promise<unknown> | undefined
+    const late = async (_name: string, _options: LockOptions, granted: (lock: object) => Promise<unknown>) => {
+      await pause(5)
+      held = granted({})
+      await held
+    }
+    const log: string[] = []
+    await shadowing(Object.getPrototypeOf(navigator), 'locks', { value: { request: late } }, async () => {
+      queue('late', log, 'me').leave()
+      await until(() => held !== undefined)
+    })
+    const given = await Promise.race([held?.then(() => 'given back'), pause(1000).then(() => 'kept')])
+    equal([log, given], [[], 'given back'])
+  },
+
   async 'what waitLock returns gives a granted lock back'() {
     const name = fresh('granted')
     const log: string[] = []

@@ -1,7 +1,7 @@
 /** The adapters' cases as one module, for tests/web to run in real browsers, and what those tests ask of a browser. */
 import { openIdb } from '../browser/idb.ts'
 import { channelCases } from './channel-cases.ts'
-import { type Cases, fresh } from './check.ts'
+import { type Cases, fresh, pause } from './check.ts'
 import { idbCases } from './idb-cases.ts'
 import { lifecycleCases } from './lifecycle-cases.ts'
 import { locksCases } from './locks-cases.ts'
@@ -26,11 +26,12 @@ const identifier = (name: string) => name.toLowerCase().replaceAll(/\W+/g, '_')
 /** The cases of a suite, by the names that Rust knows them by. */
 export const names = (suite: string): string[] => Object.keys(suites[suite] ?? {}).map(identifier)
 
-/** Runs one case; rejects when it fails. */
+/** Runs one case; rejects when it fails, also when it never ends: the runner would not say which one that was. */
 export async function run(suite: string, name: string): Promise<void> {
   const found = Object.entries(suites[suite] ?? {}).find(([other]) => identifier(other) === name)
   if (!found) throw new Error(`js/test has no such case: ${suite}, ${name}`)
-  await found[1]()
+  const endless = pause(15_000).then(() => Promise.reject(new Error('it never ended')))
+  await Promise.race([found[1](), endless])
 }
 
 /** A pseudonym of derivation `p1`, worked out with the browser's own HKDF and HMAC. */

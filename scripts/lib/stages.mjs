@@ -33,10 +33,10 @@ async function types() {
 /** `--mode no-install`: wasm-pack uses the tools of set-up and never looks for a download. */
 const wasmPack = (...browser) => ['wasm-pack', 'test', '--headless', '--mode', 'no-install', ...browser]
 
-/** tests/web in one browser. */
+/** tests/web in one browser. The runner gives all tests of a file together so many seconds; on a busy machine 20 are few. */
 async function inBrowser([command, ...args]) {
   await bundleWebTests()
-  return test(command, args)
+  return test(command, args, { env: { WASM_BINDGEN_TEST_TIMEOUT: '120' } })
 }
 
 const chromium = () => inBrowser(wasmPack('--chrome', '--chromedriver', needTool('chromedriver')))

@@ -126,22 +126,28 @@ impl Sender {
             flight: Flight::None,
             outbox: Outbox::new(config.flush),
         };
+        sender.adopt(metas);
+        sender
+    }
+
+    /// Takes over the lanes that are new to it. What it knows of others is newer than what is stored.
+    pub fn adopt(&mut self, metas: &[(String, String)]) {
+        let known = self.targets.len();
         for (key, saved) in metas {
             if let Some(chain) = key.strip_prefix(META_LANE) {
-                let at = sender.place(chain);
-                if let Some(target) = sender.targets.get_mut(at) {
+                let at = self.place(chain);
+                if let Some(target) = self.targets.get_mut(at) {
                     target.dirty = true;
                     target.epoch = Lane::published_epoch(saved);
                 }
             } else if let Some(chain) = key.strip_prefix(META_SETTLED) {
-                let at = sender.place(chain);
-                if let Some(target) = sender.targets.get_mut(at) {
+                let at = self.place(chain);
+                if let Some(target) = self.targets.get_mut(at).filter(|_| at >= known) {
                     target.settled = Settled::load(saved);
                 }
             }
         }
-        sender.outbox.want();
-        sender
+        self.outbox.want();
     }
 
     /// Rows of a lane, of this page or another, were stored.
@@ -223,8 +229,12 @@ impl Sender {
 
     /// The endpoint's answer to the batch in flight. True beside the step: it knows another history of this chain.
     pub fn answered(&mut self, answer: &Answer, now: u64, entropy: &mut dyn Entropy) -> (Step, bool) {
-        let Flight::Delivering { seqs, bytes } = core::mem::replace(&mut self.flight, Flight::None) else {
-            return (Step::Rest, false);
+        let (seqs, bytes) = match core::mem::replace(&mut self.flight, Flight::None) {
+            Flight::Delivering { seqs, bytes } => (seqs, bytes),
+            other => {
+                self.flight = other;
+                return (Step::Rest, false);
+            }
         };
         let Some(target) = self.targets.get_mut(self.at) else { return (Step::Rest, false) };
         let (mut settled, mut fork) = (0, false);
@@ -287,7 +297,7 @@ impl Sender {
         let mut before = target.settled.base.as_ref().map(|base| (base.seq, base.link.clone()));
         let mut batch = Batch { chain: target.chain.clone(), epoch: target.epoch, ..Batch::default() };
         for (at, line) in lines.into_iter().enumerate() {
-            let Some(row) = Row::parse(&line) else { break };
+            let Some(row) = Row::parse(&line).filter(|row| row.chain == target.chain) else { break };
             let settled = target.settled.contains(row.seq);
             let follows = match &before {
                 Some((seq, link)) if row.seq == seq + 1 => row.links_to(Some(link)),

@@ -84,6 +84,7 @@ suite! { locks:
     a_free_lock_is_granted_later_not_inside_the_call
     who_leaves_the_queue_is_never_called
     who_leaves_the_queue_at_once_holds_nothing
+    a_lock_granted_while_its_request_is_withdrawn_is_given_back
     what_waitlock_returns_gives_a_granted_lock_back
     a_lock_is_given_back_when_what_it_was_granted_to_throws
     without_web_locks_there_is_no_lock_to_be_had

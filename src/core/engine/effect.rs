@@ -17,10 +17,10 @@ pub enum Input {
     Commit,
     /// The write of that number was carried out, or failed.
     Written(u64, Result<(), StoreErrorKind>),
-    /// This page sends from now on; these are all metas.
+    /// This page sends, from now on or since before; these are all metas.
     Elected(Vec<(String, String)>),
-    /// The lines that were asked for, or the store's failure.
-    Read(Option<Vec<String>>),
+    /// The lines of the read of that number, or the store's failure.
+    Read(u64, Option<Vec<String>>),
     /// The endpoint's outcome for the batch of that number.
     Answered(u64, String),
     /// The time that was asked for has come.
@@ -56,12 +56,25 @@ pub enum Effect {
     ReleaseLane(String),
     /// Stand for election as the sender.
     Elect,
+    /// Read all metas once more, for [`Input::Elected`]: there may be lanes that nobody told of.
+    Survey,
     /// Stop being the sender, or standing for it.
     Resign,
     /// Change the store, in one transaction that comes back with the number.
     Write(u64, Write),
-    /// Read lines: chain, first seq, at most so many rows and bytes.
-    Read(String, u64, u64, u64),
+    /// Read lines.
+    Read {
+        /// Comes back with the lines.
+        id: u64,
+        /// The chain.
+        chain: String,
+        /// The first seq.
+        from: u64,
+        /// At most so many rows.
+        rows: u64,
+        /// At most so many bytes of lines.
+        bytes: u64,
+    },
     /// Give a batch to the endpoint.
     Deliver {
         /// Comes back with the answer.

@@ -7,7 +7,7 @@ use crate::core::{
     json::{Object, write_text},
     lane::{Drops, Lane, META_LANE},
     recorder::META_KEYRING,
-    row::Row,
+    row::{MAX_INTEGER, Row},
     sender::Sender,
     visit,
     words::Words,
@@ -24,6 +24,7 @@ impl Engine {
         self.recorder.resume(meta(META_KEYRING), meta(visit::META));
         if durable {
             self.effects.push(Effect::Elect);
+            self.effects.push(Effect::Tell("opened".into()));
         } else {
             // What is in this page's memory nobody else can send.
             self.degraded = true;
@@ -66,7 +67,7 @@ impl Engine {
         match lane {
             // Whoever could not wait has opened a lane of its own meanwhile.
             Some(lane) if self.recorder.lane.is_none() => {
-                self.begin_lane(lane.head.seq + 1);
+                self.begin_lane(lane.head.seq + 1, false);
                 self.recorder.lane = Some(lane);
                 if self.recorder.must_leave_lane(now) {
                     self.leave_lane();
@@ -91,7 +92,7 @@ impl Engine {
             self.effects.push(Effect::HoldLane(genesis.chain.clone()));
             let note = Object::default().text("chain", &genesis.chain).finish();
             self.note("lane", note);
-            self.begin_lane(0);
+            self.begin_lane(0, true);
             // Drops that had no lane's record to go into go into the new one's.
             if let Some(lane) = &mut self.recorder.lane {
                 lane.drops = lane.drops.plus(&core::mem::take(&mut self.drops));
@@ -100,15 +101,17 @@ impl Engine {
         self.unwritten.extend(rows);
     }
 
-    fn begin_lane(&mut self, unsettled_from: u64) {
+    fn begin_lane(&mut self, unsettled_from: u64, proven: bool) {
         self.unsettled_from = unsettled_from;
+        self.proven = proven;
         self.tail.clear();
     }
 
     pub(super) fn commit(&mut self) {
         let mut put = core::mem::take(&mut self.metas);
         self.recorder.take_unsaved(&mut put);
-        let rows = core::mem::take(&mut self.unwritten);
+        let held_back = self.must_hold_back();
+        let rows = if held_back { Vec::new() } else { core::mem::take(&mut self.unwritten) };
         if rows.is_empty() && put.is_empty() {
             return;
         }
@@ -120,37 +123,54 @@ impl Engine {
         self.effects.push(Effect::Write(id, Write { add, put, remove: None }));
     }
 
+    /// The first write to a lane that was another page's shows whether it has all of that page's rows. Nothing is
+    /// written behind it before that is known, so no row is ever stored that does not link.
+    fn must_hold_back(&self) -> bool {
+        !self.proven && self.writing.iter().any(|(_, rows)| !rows.is_empty())
+    }
+
+    /// Writes what is held back too, in a new lane: the page may not live to hear how its first write went.
+    pub(super) fn commit_all(&mut self, entropy: &mut dyn Entropy) {
+        if self.must_hold_back() && !self.unwritten.is_empty() {
+            let rows = core::mem::take(&mut self.unwritten);
+            if let Some(lane) = self.recorder.lane.take() {
+                self.effects.push(Effect::ReleaseLane(lane.head.chain));
+            }
+            let linked = self.recorder.relink(&rows, entropy);
+            self.take_rows(linked);
+        }
+        self.commit();
+    }
+
     pub(super) fn written(&mut self, id: u64, result: Result<(), StoreErrorKind>, now: u64, entropy: &mut dyn Entropy) {
         let Some(at) = self.writing.iter().position(|(number, _)| *number == id) else {
             return self.settlement_written(id, now);
         };
         let (_, rows) = self.writing.remove(at);
         let Some(first) = rows.first() else { return };
-        let abandoned = self.abandoned.contains(&first.chain);
+        let late = self.degraded && id <= self.durable_until;
         match result {
-            // Stored behind another page's rows: out of that lane, into the new one.
-            Ok(()) if abandoned => {
-                let last = rows.last().map_or(first.seq, |row| row.seq);
-                let remove = Some((first.chain.clone(), first.seq, last));
-                let id = self.next_id();
-                self.effects.push(Effect::Write(id, Write { remove, ..Write::default() }));
-                self.link_again(&rows, entropy);
+            Ok(()) => {
+                self.stored(&rows, !late, now);
+                self.commit();
             }
-            Ok(()) => self.stored(&rows, now),
+            Err(_) if late => self.move_to_memory(rows, entropy),
+            // Memory does not fail; if it did, the events would be lost, and counted.
+            Err(_) if self.degraded => self.drops.quota += rows.iter().filter(|row| row.seq > 0).count() as u64,
             Err(StoreErrorKind::Collision) => {
-                if !abandoned {
-                    self.abandon(first.chain.clone());
-                }
-                self.link_again(&rows, entropy);
+                self.abandon(first.chain.clone());
+                self.link_again(rows, entropy);
             }
             Err(kind) => self.degrade(rows, kind, entropy),
         }
     }
 
-    fn stored(&mut self, rows: &[Row], now: u64) {
+    /// `here`: in the store that this page's sender reads, if it has one.
+    fn stored(&mut self, rows: &[Row], here: bool, now: u64) {
         let Some(row) = rows.first() else { return };
-        let published = self.recorder.lane.as_ref().filter(|lane| lane.head.chain == row.chain && lane.published);
-        let epoch = published.map(|lane| lane.epoch);
+        let lane = self.recorder.lane.as_ref().filter(|lane| lane.head.chain == row.chain);
+        self.proven |= lane.is_some();
+        let epoch = lane.filter(|lane| lane.published).map(|lane| lane.epoch);
         let (mut bytes, mut note) = (0, String::new());
         for row in rows {
             note.push(if note.is_empty() { '[' } else { ',' });
@@ -161,7 +181,7 @@ impl Engine {
         note.push(']');
         self.note("stored", note);
         let count = rows.len() as u64;
-        match &mut self.sender {
+        match self.sender.as_mut().filter(|_| here) {
             Some(sender) => {
                 sender.stored(&row.chain, epoch, count, bytes, now);
                 self.step(now);
@@ -177,48 +197,77 @@ impl Engine {
         }
     }
 
-    /// Another page had written to this lane after its last row was read. What was meant for it, and what is put behind
-    /// the collision, is linked again in a new lane; nothing of the other page's is touched.
+    /// Another page had written to this lane after its last row was read, and nothing of ours was stored.
     fn abandon(&mut self, chain: String) {
         self.effects.push(Effect::Warn(Code::Collision));
         if self.recorder.lane.as_ref().is_some_and(|lane| lane.head.chain == chain) {
             self.recorder.lane = None;
-            self.effects.push(Effect::ReleaseLane(chain.clone()));
+            self.effects.push(Effect::ReleaseLane(chain));
         }
-        self.abandoned.push(chain);
     }
 
-    /// Links the events of `rows`, and those captured for the same lane since, in the lane at hand or a new one.
-    fn link_again(&mut self, rows: &[Row], entropy: &mut dyn Entropy) {
-        let later = core::mem::take(&mut self.unwritten);
-        let linked = self.recorder.relink(rows, entropy);
+    /// Links the events of `rows`, and those captured after them, once more: in a new lane, if theirs was abandoned.
+    fn link_again(&mut self, mut rows: Vec<Row>, entropy: &mut dyn Entropy) {
+        if self.recorder.lane.is_none() {
+            rows.append(&mut self.unwritten);
+        }
+        self.tail.clear();
+        let linked = self.recorder.relink(&rows, entropy);
         self.take_rows(linked);
-        let (lost, kept): (Vec<_>, Vec<_>) = later.into_iter().partition(|row| self.abandoned.contains(&row.chain));
-        let linked = self.recorder.relink(&lost, entropy);
-        self.take_rows(linked);
-        self.unwritten.extend(kept);
         self.commit();
     }
 
     /// The store does not take any more: this page goes on in memory with all that is not stored.
-    fn degrade(&mut self, rows: Vec<Row>, kind: StoreErrorKind, entropy: &mut dyn Entropy) {
-        if self.degraded {
-            // Memory does not fail; if it did, the events would be lost, and counted.
-            self.drops.quota += rows.iter().filter(|row| row.seq > 0).count() as u64;
-            return;
-        }
-        self.degraded = true;
+    fn degrade(&mut self, mut lost: Vec<Row>, kind: StoreErrorKind, entropy: &mut dyn Entropy) {
         let code = if kind == StoreErrorKind::Quota { Code::Quota } else { Code::StorageDisabled };
-        self.effects.extend([Effect::Warn(code), Effect::Resign, Effect::Degrade]);
-        let mut lost = rows;
-        lost.extend(core::mem::take(&mut self.writing).into_iter().flat_map(|(_, rows)| rows));
-        lost.extend(core::mem::take(&mut self.unwritten));
+        self.effects.extend([Effect::Warn(code), Effect::Resign]);
+        if let Some(lane) = &self.recorder.lane {
+            // What is on its way to the lane at hand is taken back, should it be stored after all. A lane that was
+            // given up is not touched: what stands there by now may be another page's.
+            let chain = lane.head.chain.clone();
+            let after = lost.first().filter(|row| row.chain == chain).map_or(lane.head.seq + 1, |row| row.seq);
+            let from = self.take_back(&chain, &mut lost).map_or(after, |seq| seq.min(after));
+            let id = self.next_id();
+            let remove = Some((chain, from, MAX_INTEGER));
+            self.effects.push(Effect::Write(id, Write { remove, ..Write::default() }));
+        }
+        self.effects.push(Effect::Degrade);
+        self.degraded = true;
+        self.durable_until = self.last_id;
+        self.sender = Some(Sender::new(&self.config, &[]));
+        lost.append(&mut self.unwritten);
         if let Some(lane) = self.recorder.lane.take() {
             // What the lane's record in the old store says stays there; only what it does not say yet moves.
             self.drops = self.drops.plus(&if lane.unsaved { lane.drops } else { Drops::default() });
             self.effects.push(Effect::ReleaseLane(lane.head.chain));
         }
-        self.sender = Some(Sender::new(&self.config, &[]));
+        self.move_to_memory(lost, entropy);
+    }
+
+    /// Adds the rows of `chain` that are on their way to the store; gives the first one's seq.
+    fn take_back(&mut self, chain: &str, lost: &mut Vec<Row>) -> Option<u64> {
+        let mut from = None;
+        for (_, rows) in &mut self.writing {
+            if let Some(row) = rows.first().filter(|row| row.chain == chain) {
+                from = from.or(Some(row.seq));
+                lost.append(rows);
+            }
+        }
+        from
+    }
+
+    /// Links rows that the durable store did not take in this page's own. What is on its way behind them would not link.
+    fn move_to_memory(&mut self, mut lost: Vec<Row>, entropy: &mut dyn Entropy) {
+        if let Some(row) = lost.first() {
+            let chain = row.chain.clone();
+            self.take_back(&chain, &mut lost);
+        }
+        // What went out while the page was leaving may have arrived; under a new id it would be there twice.
+        let before = lost.len();
+        for (chain, through) in &self.sent_leaving {
+            lost.retain(|row| row.chain != *chain || row.seq > *through || row.seq == 0);
+        }
+        self.drops.quota += (before - lost.len()) as u64;
         let linked = self.recorder.relink(&lost, entropy);
         self.take_rows(linked);
         self.commit();

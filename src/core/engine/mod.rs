@@ -48,19 +48,26 @@ pub struct Engine {
     metas: Vec<(String, String)>,
     /// Handed to the store and not yet confirmed, by number of the write.
     writing: Vec<(u64, Vec<Row>)>,
-    /// Chains that turned out to be another page's.
-    abandoned: Vec<String>,
     last_id: u64,
     /// Only the elected page has one.
     sender: Option<Sender>,
-    /// The number of the batch, or of the record's write, that the sender waits for.
+    /// The number of the read, the batch or the record's write that the sender waits for. What comes back under another
+    /// number was asked for by an earlier sender of this page, before it was frozen.
     awaited: u64,
     /// The lane's rows that are not settled, the newest of them, for when the page leaves.
     tail: Vec<StoredRow>,
     /// The first seq of the lane that is not settled, as far as this page has heard.
     unsettled_from: u64,
+    /// Whether nobody else can have written to the lane: it was opened here, or a write to it has succeeded. A row that
+    /// is sent and then collides would be a fork.
+    proven: bool,
+    /// Chains and last seqs that went out while the page was leaving, perhaps before they were stored.
+    sent_leaving: Vec<(String, u64)>,
     flushing: bool,
+    /// The store is this page's memory.
     degraded: bool,
+    /// The last write that the durable store was asked for before that.
+    durable_until: u64,
     effects: Vec<Effect>,
 }
 
@@ -77,14 +84,16 @@ impl Engine {
             unwritten: Vec::new(),
             metas: Vec::new(),
             writing: Vec::new(),
-            abandoned: Vec::new(),
             last_id: 0,
             sender: None,
             awaited: 0,
             tail: Vec::new(),
             unsettled_from: 0,
+            proven: false,
+            sent_leaving: Vec::new(),
             flushing: false,
             degraded: false,
+            durable_until: 0,
             effects: Vec::new(),
         }
     }
@@ -99,17 +108,17 @@ impl Engine {
                 Input::Commit => self.commit(),
                 Input::Written(id, result) => self.written(id, result, now, entropy),
                 Input::Elected(metas) => self.elected(&metas, now),
-                Input::Read(lines) => self.read(lines, now, entropy),
+                Input::Read(id, lines) => self.read(id, lines, now, entropy),
                 Input::Answered(id, outcome) => self.answered(id, &outcome, now, entropy),
                 Input::Wake => self.step(now),
                 Input::Flush => self.flush(now),
                 Input::Heard(message) => self.heard(&message, now),
-                Input::Hidden => self.hidden(now),
-                Input::Leaving(frozen) => self.leaving(frozen, now),
+                Input::Hidden => self.hidden(now, entropy),
+                Input::Leaving(frozen) => self.leaving(frozen, now, entropy),
                 Input::Resumed => self.resumed(now),
                 Input::Online => self.hurry(now),
                 Input::Hurry => self.run(),
-                Input::Close => self.close(now),
+                Input::Close => self.close(now, entropy),
                 Input::Erase => self.erase(),
             }
         }

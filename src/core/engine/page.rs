@@ -1,8 +1,8 @@
 //! The page's life: hidden, left, frozen, back, closed.
 
 use super::{Effect, Engine, Phase};
-use crate::core::{error::Code, sender::Batch, sender::Sender};
-use crate::ports::StoredRow;
+use crate::core::{error::Code, sender::Batch};
+use crate::ports::{Entropy, StoredRow};
 use alloc::vec;
 
 /// Lines that a leaving page can still send: a browser gives all requests that outlive a page 64 KiB together.
@@ -10,8 +10,8 @@ const TAIL_BYTES: usize = 48 * 1024;
 
 impl Engine {
     /// On mobile nothing may follow: everything is written and sent now.
-    pub(super) fn hidden(&mut self, now: u64) {
-        self.commit();
+    pub(super) fn hidden(&mut self, now: u64, entropy: &mut dyn Entropy) {
+        self.commit_all(entropy);
         match &mut self.sender {
             Some(sender) => {
                 sender.want(false);
@@ -21,12 +21,14 @@ impl Engine {
         }
     }
 
-    pub(super) fn leaving(&mut self, frozen: bool, now: u64) {
+    pub(super) fn leaving(&mut self, frozen: bool, now: u64, entropy: &mut dyn Entropy) {
         self.run();
-        self.commit();
+        self.commit_all(entropy);
         self.send_tail(now);
-        if !frozen {
-            return; // what the page still does goes into the same lane; the browser gives the locks back
+        if !frozen || self.degraded {
+            // What the page still does goes into the same lane; the browser gives the locks back. What is in this
+            // page's memory nobody else waits for.
+            return;
         }
         // A frozen page must hold nothing that another one waits for.
         self.sender = None;
@@ -39,11 +41,6 @@ impl Engine {
 
     pub(super) fn resumed(&mut self, now: u64) {
         if self.degraded {
-            self.sender = Some(Sender::new(&self.config, &[]));
-            let tail = core::mem::take(&mut self.tail);
-            if let (Some(sender), Some(row)) = (&mut self.sender, tail.first()) {
-                sender.stored(&row.chain, None, 1, 0, now);
-            }
             return self.step(now);
         }
         self.effects.push(Effect::Elect);
@@ -53,8 +50,8 @@ impl Engine {
         }
     }
 
-    pub(super) fn close(&mut self, now: u64) {
-        self.leaving(true, now);
+    pub(super) fn close(&mut self, now: u64, entropy: &mut dyn Entropy) {
+        self.leaving(true, now, entropy);
         self.tell_flushed(Some(Code::Closed));
         self.phase = Phase::Closed;
     }
@@ -83,7 +80,7 @@ impl Engine {
     /// What is not settled goes out with the page. Rows in a request that is under way go too: nobody knows whether it
     /// outlives the page, and a receiver tells a row it has by its id.
     fn send_tail(&mut self, now: u64) {
-        let Some(lane) = &self.recorder.lane else { return };
+        let Some(lane) = self.recorder.lane.as_ref().filter(|_| self.proven) else { return };
         let chain = &lane.head.chain;
         let epoch = lane.published.then_some(lane.epoch);
         let mut batch = Batch { chain: chain.clone(), epoch, ..Batch::default() };
@@ -91,7 +88,8 @@ impl Engine {
         for row in self.tail.iter().filter(|row| row.chain == *chain) {
             batch.push(row.seq, lane.head.t, row.line.clone());
         }
-        if !batch.seqs.is_empty() {
+        if let Some(last) = batch.seqs.last() {
+            self.sent_leaving.push((chain.clone(), *last));
             self.deliver(batch, true, now);
         }
     }

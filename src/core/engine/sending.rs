@@ -13,7 +13,13 @@ use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
 
 impl Engine {
     pub(super) fn elected(&mut self, metas: &[(String, String)], now: u64) {
-        self.sender = Some(Sender::new(&self.config, metas));
+        match &mut self.sender {
+            Some(sender) => sender.adopt(metas),
+            None => {
+                self.awaited = 0;
+                self.sender = Some(Sender::new(&self.config, metas));
+            }
+        }
         self.step(now);
     }
 
@@ -24,8 +30,8 @@ impl Engine {
         }
     }
 
-    pub(super) fn read(&mut self, lines: Option<Vec<String>>, now: u64, entropy: &mut dyn Entropy) {
-        if let Some(sender) = &mut self.sender {
+    pub(super) fn read(&mut self, id: u64, lines: Option<Vec<String>>, now: u64, entropy: &mut dyn Entropy) {
+        if let Some(sender) = self.sender.as_mut().filter(|_| id == self.awaited) {
             let step = match lines {
                 Some(lines) => sender.read(lines, now),
                 None => sender.stumbled(now, entropy),
@@ -92,6 +98,8 @@ impl Engine {
                 self.settled(chain, words.number().unwrap_or(0));
             }
             "flush" => self.hurry(now),
+            // A page that died may have left a lane behind that it could tell nobody of.
+            "opened" if self.sender.is_some() && !self.degraded => self.effects.push(Effect::Survey),
             "drained" => self.tell_flushed(None),
             "paused" => self.tell_flushed(Some(Code::Retrying)),
             "reset" => self.forget(),
@@ -123,7 +131,11 @@ impl Engine {
 
     fn carry_out(&mut self, step: Step, now: u64) {
         match step {
-            Step::Read { chain, from, rows, bytes } => self.effects.push(Effect::Read(chain, from, rows, bytes)),
+            Step::Read { chain, from, rows, bytes } => {
+                let id = self.next_id();
+                self.awaited = id;
+                self.effects.push(Effect::Read { id, chain, from, rows, bytes });
+            }
             Step::Deliver(batch) => self.deliver(batch, false, now),
             Step::Settle { key, record, remove } => {
                 self.awaited = self.next_id();

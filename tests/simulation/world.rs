@@ -1,0 +1,536 @@
+//! A seeded world around engines: pages with their own queues of things to come, one store, locks, a channel between
+//! pages and an endpoint that misbehaves. Everything that happens is drawn from one seed, so a failure can be replayed.
+
+use nymtrail::core::config::Config;
+use nymtrail::core::engine::{Effect, Engine, Input, Write};
+use nymtrail::core::error::StoreErrorKind;
+use nymtrail::core::recorder::EventKind;
+use nymtrail::core::row::Row;
+use nymtrail::core::stats::Stats;
+use nymtrail::core::verify::{Outcome, verify};
+use nymtrail::ports::Entropy;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Repeatable random numbers (SplitMix64).
+#[derive(Clone)]
+pub struct Seeded(pub u64);
+
+impl Seeded {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
+
+impl Entropy for Seeded {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        bytes.iter_mut().for_each(|byte| *byte = self.next() as u8);
+    }
+}
+
+/// What the endpoint does with a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Network {
+    /// Takes it and says so.
+    Fine,
+    /// Takes it, and the answer is lost.
+    AnswerLost,
+    /// Does not get it.
+    Down,
+    /// Answers 503.
+    Refusing,
+    /// Takes every other row.
+    Partial,
+    /// Takes no batch of more than two rows.
+    Small,
+}
+
+/// Rows and metas, shared by all pages or one page's own.
+#[derive(Default)]
+struct Store {
+    rows: BTreeMap<(String, u64), String>,
+    metas: BTreeMap<String, String>,
+}
+
+impl Store {
+    fn write(&mut self, write: &Write) -> Result<(), StoreErrorKind> {
+        if write.add.iter().any(|row| self.rows.contains_key(&(row.chain.clone(), row.seq))) {
+            return Err(StoreErrorKind::Collision);
+        }
+        for row in &write.add {
+            self.rows.insert((row.chain.clone(), row.seq), row.line.clone());
+        }
+        self.metas.extend(write.put.iter().cloned());
+        if let Some((chain, first, last)) = &write.remove {
+            self.rows.retain(|(of, seq), _| of != chain || !(*first..=*last).contains(seq));
+        }
+        Ok(())
+    }
+
+    fn chain(&self, chain: &str, from: u64) -> impl DoubleEndedIterator<Item = &String> {
+        self.rows.range((chain.to_owned(), from)..=(chain.to_owned(), u64::MAX)).map(|(_, line)| line)
+    }
+}
+
+/// What is under way for a page.
+enum Pending {
+    Input(Input),
+    /// `true`: to the page's own memory.
+    Write(u64, Write, bool),
+    Read(u64, String, u64, u64, u64),
+    TryLane(String),
+    Last(String),
+    Metas(fn(Vec<(String, String)>) -> Input),
+    Batch(u64, Vec<String>),
+}
+
+struct Page {
+    engine: Engine,
+    /// Operations of one page happen in their order.
+    pending: VecDeque<Pending>,
+    wake: Option<u64>,
+    /// Its own store, once the shared one has failed it.
+    memory: Option<Store>,
+    alive: bool,
+    frozen: bool,
+    /// Names of events captured here, to tell what may be lost with it.
+    volatile: Vec<String>,
+}
+
+/// The world.
+pub struct World {
+    random: Seeded,
+    now: u64,
+    config: String,
+    pages: Vec<Page>,
+    store: Store,
+    lanes: BTreeMap<String, usize>,
+    sender: Option<usize>,
+    candidates: VecDeque<usize>,
+    network: Network,
+    /// What the endpoint has, by id; a row it has already is no second one.
+    accepted: BTreeMap<(String, u64), String>,
+    /// Every event, and whether it may be lost: captured by a page that died before it was stored.
+    captured: Vec<String>,
+    excused: Vec<String>,
+    faults: bool,
+    full: bool,
+}
+
+impl World {
+    /// A world of that seed. `faults`: pages die and freeze, the store and the network fail.
+    pub fn new(seed: u64, faults: bool) -> Self {
+        Self {
+            random: Seeded(seed),
+            now: 1_790_000_000_000,
+            config: "shop - - - - 5 2000 1000".into(),
+            pages: Vec::new(),
+            store: Store::default(),
+            lanes: BTreeMap::new(),
+            sender: None,
+            candidates: VecDeque::new(),
+            network: Network::Fine,
+            accepted: BTreeMap::new(),
+            captured: Vec::new(),
+            excused: Vec::new(),
+            faults,
+            full: false,
+        }
+    }
+
+    /// Lets `steps` things happen.
+    pub fn run(&mut self, steps: usize) {
+        self.open();
+        for _ in 0..steps {
+            self.act();
+            self.check_chains_now_and_then();
+        }
+    }
+
+    /// Heals everything and lets the world come to rest, then checks that every event is where it must be.
+    pub fn rest_and_check(&mut self) {
+        self.faults = false;
+        self.full = false;
+        self.network = Network::Fine;
+        for at in 0..self.pages.len() {
+            if self.pages[at].frozen {
+                self.resume(at);
+            }
+        }
+        self.open();
+        let mut steps = 0;
+        while self.progress() {
+            steps += 1;
+            assert!(steps < 200_000, "the world does not come to rest");
+        }
+        self.check_chains();
+        let mut found = BTreeMap::new();
+        for line in self.accepted.values() {
+            let name = name_of(line);
+            *found.entry(name).or_insert(0) += 1;
+        }
+        let mut lost = Vec::new();
+        for name in &self.captured {
+            let count = found.get(name).copied().unwrap_or(0);
+            assert!(count <= 1, "{name} was accepted {count} times; {}", self.whereabouts(name));
+            if count == 0 && !self.excused.contains(name) {
+                lost.push(name);
+            }
+        }
+        if lost.len() as u64 > self.dropped() {
+            panic!("{lost:?} lost, but {} dropped; {}", self.dropped(), self.whereabouts(lost[0]));
+        }
+    }
+
+    /// Events that living pages count as dropped.
+    fn dropped(&self) -> u64 {
+        let mut stats = Stats::default();
+        let own = self.pages.iter().filter_map(|page| page.memory.as_ref());
+        for store in own.chain([&self.store]) {
+            store.metas.iter().for_each(|(key, value)| stats.add(key, value, None));
+        }
+        let unsaved: u64 = self.pages.iter().map(|page| page.engine.unsaved_drops().quota).sum();
+        stats.drops.quota + unsaved
+    }
+
+    /// Where an event is, for a failure's message.
+    fn whereabouts(&self, name: &str) -> String {
+        let page = self.pages.iter().position(|page| page.volatile.iter().any(|other| other == name));
+        let mut said = format!("captured by page {page:?}");
+        if let Some(page) = page.and_then(|at| self.pages.get(at)) {
+            let (waiting, own) = (page.engine.waiting(), page.memory.is_some());
+            said += &format!(", alive: {}, in memory: {own}, waiting there: {waiting}", page.alive);
+        }
+        let shared = [(None, &self.store)];
+        let own = self.pages.iter().enumerate().filter_map(|(at, page)| Some((Some(at), page.memory.as_ref()?)));
+        for (owner, store) in shared.into_iter().chain(own) {
+            for ((chain, seq), line) in &store.rows {
+                if name_of(line) == name {
+                    let settled = store.metas.get(&format!("settled/{chain}"));
+                    let before = store.rows.contains_key(&(chain.clone(), seq.wrapping_sub(1)));
+                    said += &format!(
+                        "; stored by {owner:?} as {seq} of {chain}, the one before there: {before}, {settled:?}"
+                    );
+                }
+            }
+        }
+        for ((chain, seq), line) in &self.accepted {
+            said += &format!("\n  accepted {seq} of {}: {}", &chain[..6], name_of(line));
+        }
+        said
+    }
+
+    fn act(&mut self) {
+        match self.random.below(20) {
+            0..=5 => self.capture(),
+            6 if self.pages.iter().filter(|page| page.alive).count() < 4 => self.open(),
+            7 if self.faults => self.kill(),
+            8 if self.faults => self.freeze_or_resume(),
+            9 if self.faults => self.network = self.draw_network(),
+            10 if self.faults && self.random.below(40) == 0 => self.full = !self.full,
+            11 => {
+                if let Some(at) = self.any_page() {
+                    let input = [Input::Flush, Input::Online, Input::Hidden][self.random.below(3) as usize].clone();
+                    self.feed(at, input);
+                }
+            }
+            12 if self.faults => self.now = self.now.saturating_sub(self.random.below(10_000)),
+            _ => {
+                self.progress();
+            }
+        }
+    }
+
+    fn draw_network(&mut self) -> Network {
+        use Network::*;
+        [Fine, Fine, AnswerLost, Down, Refusing, Partial, Small][self.random.below(7) as usize]
+    }
+
+    fn any_page(&mut self) -> Option<usize> {
+        let able: Vec<_> =
+            (0..self.pages.len()).filter(|at| self.pages[*at].alive && !self.pages[*at].frozen).collect();
+        (!able.is_empty()).then(|| able[self.random.below(able.len() as u64) as usize])
+    }
+
+    fn open(&mut self) {
+        let engine = Engine::new(Config::parse(&self.config).unwrap(), &mut self.random);
+        let pending = VecDeque::from([Pending::Metas(|metas| Input::Opened(metas, true))]);
+        let page = Page { engine, pending, wake: None, memory: None, alive: true, frozen: false, volatile: Vec::new() };
+        self.pages.push(page);
+    }
+
+    fn capture(&mut self) {
+        let Some(at) = self.any_page() else { return };
+        let name = format!("event-{}", self.captured.len());
+        let page = &mut self.pages[at];
+        page.engine.capture(EventKind::Track, &name, "", "", self.now, &mut self.random).unwrap();
+        page.volatile.push(name.clone());
+        self.captured.push(name);
+        // The task ends at once, or a little later.
+        if self.random.below(3) > 0 {
+            self.feed(at, Input::Commit);
+        }
+    }
+
+    /// The page dies. What it has handed to the store may still arrive there, after its locks are free.
+    fn kill(&mut self) {
+        let Some(at) = self.any_page() else { return };
+        if self.random.below(2) == 0 {
+            self.feed(at, Input::Leaving(false));
+        }
+        let page = &mut self.pages[at];
+        page.alive = false;
+        page.pending.retain(|pending| matches!(pending, Pending::Write(..)));
+        let written: Vec<_> = page
+            .pending
+            .iter()
+            .filter_map(|pending| match pending {
+                Pending::Write(_, write, false) => Some(write),
+                _ => None,
+            })
+            .flat_map(|write| write.add.iter().map(|row| name_of(&row.line)))
+            .collect();
+        let stored: Vec<_> = self.store.rows.values().map(|line| name_of(line)).collect();
+        // With a page that has gone over to memory goes whatever it has.
+        let in_memory = page.memory.is_some();
+        let kept = |name: &String| !in_memory && (written.contains(name) || stored.contains(name));
+        let lost = page.volatile.iter().filter(|name| !kept(name));
+        self.excused.extend(lost.cloned());
+        // A write that collides, or fails, after its page is gone has nobody to mend it.
+        self.excused.extend(written);
+        self.release_all(at);
+    }
+
+    fn freeze_or_resume(&mut self) {
+        if let Some(at) = (0..self.pages.len()).find(|at| self.pages[*at].frozen)
+            && self.random.below(2) == 0
+        {
+            return self.resume(at);
+        }
+        if let Some(at) = self.any_page() {
+            self.feed(at, Input::Leaving(true));
+            self.pages[at].frozen = true;
+        }
+    }
+
+    fn resume(&mut self, at: usize) {
+        self.pages[at].frozen = false;
+        self.feed(at, Input::Resumed);
+    }
+
+    /// Lets one thing that is under way happen, or time pass. False when there is nothing left to wait for.
+    fn progress(&mut self) -> bool {
+        let busy: Vec<_> =
+            (0..self.pages.len()).filter(|at| !self.pages[*at].frozen && !self.pages[*at].pending.is_empty()).collect();
+        if !busy.is_empty() && (!self.faults || self.random.below(5) > 0) {
+            let at = busy[self.random.below(busy.len() as u64) as usize];
+            let pending = self.pages[at].pending.pop_front().unwrap();
+            self.happen(at, pending);
+            return true;
+        }
+        let wakes = self.pages.iter().enumerate().filter(|(_, page)| page.alive && !page.frozen);
+        let Some((wake, at)) = wakes.filter_map(|(at, page)| Some((page.wake?, at))).min() else {
+            return !busy.is_empty();
+        };
+        self.now = self.now.max(wake);
+        self.pages[at].wake = None;
+        self.feed(at, Input::Wake);
+        true
+    }
+
+    fn happen(&mut self, at: usize, pending: Pending) {
+        let input = match pending {
+            Pending::Input(input) => input,
+            Pending::Write(id, write, true) => Input::Written(id, self.store_of(at).write(&write)),
+            Pending::Write(id, write, false) => {
+                self.land();
+                let full = self.full && !write.add.is_empty();
+                Input::Written(id, if full { Err(StoreErrorKind::Quota) } else { self.store.write(&write) })
+            }
+            Pending::Read(id, chain, from, rows, bytes) => {
+                let mut left = bytes as usize;
+                let mut lines: Vec<String> = Vec::new();
+                for line in self.store_of(at).chain(&chain, from).take(rows as usize) {
+                    if !lines.is_empty() && line.len() > left {
+                        break;
+                    }
+                    left = left.saturating_sub(line.len());
+                    lines.push(line.clone());
+                }
+                Input::Read(id, Some(lines))
+            }
+            Pending::TryLane(chain) => {
+                if self.lanes.contains_key(&chain) {
+                    Input::LaneBusy
+                } else {
+                    self.lanes.insert(chain.clone(), at);
+                    self.pages[at].pending.push_front(Pending::Last(chain));
+                    return;
+                }
+            }
+            Pending::Last(chain) => {
+                let last = self.store_of(at).chain(&chain, 0).next_back().cloned();
+                Input::LaneTaken(chain, last)
+            }
+            Pending::Metas(input) => input(self.store_of(at).metas.clone().into_iter().collect()),
+            Pending::Batch(id, lines) => Input::Answered(id, self.answer(&lines)),
+        };
+        if self.pages[at].alive {
+            self.feed(at, input);
+        }
+    }
+
+    /// Transactions that change the same store happen in the order they were begun, across pages: what dead and frozen
+    /// pages have begun comes before what another page writes, though not always before what it reads.
+    fn land(&mut self) {
+        for page in self.pages.iter_mut().filter(|page| !page.alive || page.frozen) {
+            for pending in &mut page.pending {
+                if let Pending::Write(id, write, false) = pending {
+                    let result = self.store.write(write);
+                    *pending = Pending::Input(Input::Written(*id, result));
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, lines: &[String]) -> String {
+        match self.network {
+            Network::Fine => {
+                self.accept(lines);
+                "200 a -".into()
+            }
+            Network::AnswerLost => {
+                self.accept(lines);
+                "0 r -".into()
+            }
+            Network::Down => "0 r -".into(),
+            Network::Refusing => "503 r 2000".into(),
+            Network::Partial => {
+                let letters: String = (0..lines.len()).map(|at| if at % 2 == 0 { 'a' } else { 'r' }).collect();
+                let taken: Vec<_> = lines.iter().step_by(2).cloned().collect();
+                self.accept(&taken);
+                format!("207 {letters} -")
+            }
+            Network::Small if lines.len() > 2 => "413 s -".into(),
+            Network::Small => {
+                self.accept(lines);
+                "200 a -".into()
+            }
+        }
+    }
+
+    fn accept(&mut self, lines: &[String]) {
+        for line in lines {
+            let row = Row::parse(line).expect("a row");
+            let before = self.accepted.insert((row.chain, row.seq), line.clone());
+            assert!(before.is_none_or(|before| before == *line), "a row was sent in two versions");
+        }
+    }
+
+    fn feed(&mut self, at: usize, input: Input) {
+        let effects = self.pages[at].engine.handle(input, self.now, &mut self.random);
+        for effect in effects {
+            self.perform(at, effect);
+        }
+        let page = &mut self.pages[at];
+        if page.alive && page.pending.is_empty() && page.engine.waiting() > 0 {
+            page.pending.push_back(Pending::Input(Input::Commit));
+        }
+    }
+
+    fn perform(&mut self, at: usize, effect: Effect) {
+        let page = &mut self.pages[at];
+        match effect {
+            Effect::TryLane(chain) => page.pending.push_back(Pending::TryLane(chain)),
+            Effect::HoldLane(chain) => {
+                self.lanes.entry(chain).or_insert(at);
+            }
+            Effect::ReleaseLane(chain) => {
+                if self.lanes.get(&chain) == Some(&at) {
+                    self.lanes.remove(&chain);
+                }
+            }
+            Effect::Elect => {
+                self.candidates.push_back(at);
+                self.hand_over();
+            }
+            Effect::Survey => page.pending.push_back(Pending::Metas(Input::Elected)),
+            Effect::Resign => self.resign(at),
+            Effect::Write(id, write) => page.pending.push_back(Pending::Write(id, write, page.memory.is_some())),
+            Effect::Read { id, chain, from, rows, bytes } => {
+                page.pending.push_back(Pending::Read(id, chain, from, rows, bytes));
+            }
+            Effect::Deliver { id, lines, exit: false, .. } => page.pending.push_back(Pending::Batch(id, lines)),
+            Effect::Deliver { lines, .. } => drop(self.answer(&lines)),
+            Effect::Wake(ms) => page.wake = Some(self.now + ms),
+            Effect::Tell(message) => {
+                for (other, page) in self.pages.iter_mut().enumerate() {
+                    if other != at && page.alive {
+                        page.pending.push_back(Pending::Input(Input::Heard(message.clone())));
+                    }
+                }
+            }
+            Effect::Degrade => page.memory = Some(Store::default()),
+            Effect::Ready | Effect::Flushed(_) | Effect::Warn(_) | Effect::Note(..) => {}
+        }
+    }
+
+    fn store_of(&mut self, at: usize) -> &mut Store {
+        self.pages[at].memory.as_mut().unwrap_or(&mut self.store)
+    }
+
+    fn resign(&mut self, at: usize) {
+        self.candidates.retain(|candidate| *candidate != at);
+        if self.sender == Some(at) {
+            self.sender = None;
+            self.hand_over();
+        }
+    }
+
+    fn hand_over(&mut self) {
+        if self.sender.is_none()
+            && let Some(at) = self.candidates.pop_front()
+        {
+            self.sender = Some(at);
+            self.pages[at].pending.push_back(Pending::Metas(Input::Elected));
+        }
+    }
+
+    fn release_all(&mut self, at: usize) {
+        self.lanes.retain(|_, owner| *owner != at);
+        self.resign(at);
+    }
+
+    fn check_chains_now_and_then(&mut self) {
+        if self.random.below(50) == 0 {
+            self.check_chains();
+        }
+    }
+
+    /// Whatever the endpoint has of a chain from its beginning on links.
+    fn check_chains(&self) {
+        let mut rows: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
+        for ((chain, _), line) in &self.accepted {
+            rows.entry(chain).or_default().push(Row::parse(line).expect("a row"));
+        }
+        for rows in rows.into_values() {
+            let whole = rows.into_iter().enumerate().take_while(|(at, row)| row.seq == *at as u64).map(|(_, row)| row);
+            let report = verify(whole);
+            assert_eq!(report.verdict, Outcome::Holds, "{}", report.json());
+        }
+    }
+}
+
+fn name_of(line: &str) -> String {
+    let row = Row::parse(line).expect("a row");
+    let body: serde_json::Value = serde_json::from_str(row.body.as_deref().unwrap_or("{}")).expect("a body");
+    body["n"].as_str().unwrap_or("genesis").into()
+}
