@@ -342,10 +342,10 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       const release = await tryLock(`${this.#name}/lane/${chain}`)
       if (!release) return this.#feed('LaneBusy')
       this.#lanes.set(chain, Promise.resolve(release))
-      const line = await this.#connect()
-        .then((store) => store.last(chain))
-        .catch(() => undefined)
-      this.#feed('LaneTaken', 0, chain, line === undefined ? [] : [line])
+      const [rows, line] = await this.#connect()
+        .then((store) => Promise.all([store.count(chain), store.last(chain)]))
+        .catch(() => [0, undefined] as const)
+      this.#feed('LaneTaken', rows, chain, line === undefined ? [] : [line])
     }
 
     #release(chain: string) {

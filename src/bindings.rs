@@ -233,7 +233,7 @@ impl<'a> Iterator for Items<'a> {
 fn input(kind: u32, number: u64, text: &str, list: &str) -> Option<Input> {
     Some(match kind {
         0 => Input::Opened(pairs(list), number == 1),
-        1 => Input::LaneTaken(text.into(), Items(list).next().map(String::from)),
+        1 => Input::LaneTaken(text.into(), number, Items(list).next().map(String::from)),
         2 => Input::LaneBusy,
         3 => Input::Commit,
         4 => Input::Written(number, failure(text)),

@@ -12,7 +12,7 @@ mod world;
 use world::World;
 
 fn seeds() -> u64 {
-    std::env::var("NYMTRAIL_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(2_000)
+    std::env::var("NYMTRAIL_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(5_000)
 }
 
 fn check(seed: u64, faults: bool) {

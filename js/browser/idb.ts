@@ -94,6 +94,11 @@ export async function openIdb(name: string): Promise<Store> {
         const found = count > 0 ? rows.getAll(span(chain, from), Math.min(count, 2 ** 32 - 1)) : { result: [] }
         return () => fitting(found.result, bytes)
       }),
+    count: (chain) =>
+      transact('readonly', (_, rows) => {
+        const counted = rows.count(span(chain, 0))
+        return () => counted.result
+      }),
     last: (chain) =>
       transact('readonly', (_, rows) => {
         const found = rows.openCursor(span(chain, 0), 'prev')

@@ -31,6 +31,10 @@ export function memoryStore(): Store {
       check()
       return fitting(linesOf(chain, from).slice(0, count), bytes)
     },
+    async count(chain) {
+      check()
+      return linesOf(chain, 0).length
+    },
     async last(chain) {
       check()
       return linesOf(chain, 0).at(-1)

@@ -61,6 +61,8 @@ export interface Store {
   read(chain: string, from: number, rows: number, bytes: number): Promise<string[]>
   /** The line with the highest seq of `chain`. */
   last(chain: string): Promise<string | undefined>
+  /** How many rows of `chain` there are. */
+  count(chain: string): Promise<number>
   /** All metas, by ascending key. */
   metas(): Promise<[key: string, value: string][]>
   /** Deletes everything, the database itself too. From this call on every operation fails with `closed`. */

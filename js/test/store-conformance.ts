@@ -110,6 +110,15 @@ export const conformance: Cases<[Bench]> = {
     equal(await store.read('b', far, 1, 0), lines('b', [far]))
   },
 
+  async 'rows are counted by chain'(bench) {
+    const store = await bench.open()
+    await store.write({ add: rows('a', [0, 1, 5]) })
+    await store.write({ add: rows('ab', [0]) })
+    equal([await store.count('a'), await store.count('ab'), await store.count('b')], [3, 1, 0])
+    await store.write({ remove: [['a', 0, 1]] })
+    equal(await store.count('a'), 1)
+  },
+
   async 'a collision leaves nothing of its write'(bench) {
     const store = await bench.open()
     await store.write({ add: rows('a', [0, 1]), put: [['head', '1']] })
@@ -340,6 +349,7 @@ export const conformance: Cases<[Bench]> = {
     await fails(store.write({}), 'closed')
     await fails(all(store, 'a'), 'closed')
     await fails(store.last('a'), 'closed')
+    await fails(store.count('a'), 'closed')
     await fails(store.metas(), 'closed')
     await fails(store.wipe(), 'closed')
     store.close()

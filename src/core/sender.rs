@@ -84,12 +84,7 @@ struct Target {
 impl Target {
     /// Settled rows that are still stored.
     fn kept(&self) -> u64 {
-        self.settled.next().saturating_sub(self.first())
-    }
-
-    /// The first row that is still stored.
-    fn first(&self) -> u64 {
-        self.settled.base.as_ref().map_or(0, |base| base.seq + 1)
+        self.settled.next().saturating_sub(self.settled.first())
     }
 
     fn settle(&self, remove: Option<(String, u64, u64)>) -> Step {
@@ -201,7 +196,7 @@ impl Sender {
                 let Some(target) = self.targets.get(at) else { return Step::Rest };
                 // The row before is read too, to see that the next one follows it; a pruned one is in the record.
                 let next = target.settled.next();
-                let known = next == target.first();
+                let known = next == target.settled.first();
                 let from = if known { next } else { next - 1 };
                 Step::Read { chain: target.chain.clone(), from, rows: rows + u64::from(!known), bytes }
             }
@@ -215,7 +210,7 @@ impl Sender {
             Flight::Pruning => {
                 let row = lines.first().and_then(|line| Row::parse(line));
                 let Some((row, target)) = row.zip(self.targets.get_mut(self.at)) else { return Step::Rest };
-                let remove = (target.chain.clone(), target.first(), row.seq);
+                let remove = (target.chain.clone(), target.settled.first(), row.seq);
                 target.settled.base = Some(Base { seq: row.seq, t: row.t, link: row.link });
                 self.flight = Flight::Settling;
                 target.settle(Some(remove))
@@ -338,8 +333,8 @@ impl Sender {
         // A tenth more than necessary, so as not to prune after every batch. The last row stays: whoever goes on with
         // the lane needs it.
         let last = target.settled.next().saturating_sub(2);
-        let through = (target.first() + rows_over + most / 10).min(last);
-        if through <= target.first() {
+        let through = (target.settled.first() + rows_over + most / 10).min(last);
+        if through <= target.settled.first() {
             return Step::Rest;
         }
         target.bytes = 0;

@@ -51,6 +51,11 @@ impl Settled {
         }
     }
 
+    /// The first seq that is still stored.
+    pub fn first(&self) -> u64 {
+        self.base.as_ref().map_or(0, |base| base.seq + 1)
+    }
+
     /// Whether `seq` is settled.
     pub fn contains(&self, seq: u64) -> bool {
         self.ranges.iter().any(|(first, last)| (*first..=*last).contains(&seq))

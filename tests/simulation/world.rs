@@ -103,6 +103,9 @@ struct Page {
     frozen: bool,
     /// Names of events captured here, to tell what may be lost with it.
     volatile: Vec<String>,
+    /// A write of it failed because the disk was full. If it dies before it has gone over to memory, what it had stored
+    /// behind that write does not link and is not sent.
+    failed: bool,
 }
 
 /// The world.
@@ -263,7 +266,16 @@ impl World {
     fn open(&mut self) {
         let engine = Engine::new(Config::parse(&self.config).unwrap(), &mut self.random);
         let pending = VecDeque::from([Pending::Metas(|metas| Input::Opened(metas, true))]);
-        let page = Page { engine, pending, wake: None, memory: None, alive: true, frozen: false, volatile: Vec::new() };
+        let page = Page {
+            engine,
+            pending,
+            wake: None,
+            memory: None,
+            alive: true,
+            frozen: false,
+            volatile: Vec::new(),
+            failed: false,
+        };
         self.pages.push(page);
     }
 
@@ -301,7 +313,7 @@ impl World {
         let stored: Vec<_> = self.store.rows.values().map(|line| name_of(line)).collect();
         // With a page that has gone over to memory goes whatever it has.
         let in_memory = page.memory.is_some();
-        let kept = |name: &String| !in_memory && (written.contains(name) || stored.contains(name));
+        let kept = |name: &String| !in_memory && !page.failed && (written.contains(name) || stored.contains(name));
         let lost = page.volatile.iter().filter(|name| !kept(name));
         self.excused.extend(lost.cloned());
         // A write that collides, or fails, after its page is gone has nobody to mend it.
@@ -318,6 +330,9 @@ impl World {
         if let Some(at) = self.any_page() {
             self.feed(at, Input::Leaving(true));
             self.pages[at].frozen = true;
+            // Not in this world: a disk that is full at the very moment a page is left. What went out with the page and
+            // was not stored could then be a fork, which a collector refuses.
+            self.land();
         }
     }
 
@@ -353,6 +368,7 @@ impl World {
             Pending::Write(id, write, false) => {
                 self.land();
                 let full = self.full && !write.add.is_empty();
+                self.pages[at].failed |= full;
                 Input::Written(id, if full { Err(StoreErrorKind::Quota) } else { self.store.write(&write) })
             }
             Pending::Read(id, chain, from, rows, bytes) => {
@@ -377,8 +393,9 @@ impl World {
                 }
             }
             Pending::Last(chain) => {
+                let rows = self.store_of(at).chain(&chain, 0).count() as u64;
                 let last = self.store_of(at).chain(&chain, 0).next_back().cloned();
-                Input::LaneTaken(chain, last)
+                Input::LaneTaken(chain, rows, last)
             }
             Pending::Metas(input) => input(self.store_of(at).metas.clone().into_iter().collect()),
             Pending::Batch(id, lines) => Input::Answered(id, self.answer(&lines)),

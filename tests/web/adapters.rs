@@ -33,6 +33,7 @@ suite! { conformance:
     a_long_read_has_no_seams
     rows_are_read_by_seq_whatever_the_order_they_were_added_in
     the_last_row_is_the_one_with_the_highest_seq
+    rows_are_counted_by_chain
     a_collision_leaves_nothing_of_its_write
     a_collision_further_on_leaves_no_row
     a_write_that_collides_with_itself_leaves_nothing

@@ -9,8 +9,8 @@ use alloc::{string::String, vec::Vec};
 pub enum Input {
     /// The store is open: all its metas, and whether it outlives the page.
     Opened(Vec<(String, String)>, bool),
-    /// The lane that was tried is this page's now; its last line.
-    LaneTaken(String, Option<String>),
+    /// The lane that was tried is this page's now; how many rows it has, and the last line.
+    LaneTaken(String, u64, Option<String>),
     /// The lane that was tried belongs to another page.
     LaneBusy,
     /// The task is at its end: what it captured is to be stored.
@@ -48,7 +48,7 @@ pub enum Input {
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Try to become the writer of an idle lane and read its last row.
+    /// Try to become the writer of an idle lane, count its rows and read the last.
     TryLane(String),
     /// Hold a lane that was opened just now.
     HoldLane(String),

@@ -1,14 +1,15 @@
 //! Lanes and the store: whose chain is written to, and what is done when it turns out not to be.
 
-use super::{Effect, Engine, Phase, Write};
+use super::{Candidate, Effect, Engine, Phase, Write};
 use crate::core::{
     chain::Head,
     error::{Code, StoreErrorKind},
     json::{Object, write_text},
-    lane::{Drops, Lane, META_LANE},
+    lane::{Drops, Lane, META_LANE, META_SETTLED},
     recorder::META_KEYRING,
     row::{MAX_INTEGER, Row},
     sender::Sender,
+    settled::Settled,
     visit,
     words::Words,
 };
@@ -37,12 +38,14 @@ impl Engine {
             Lane::load(saved, Head::nowhere())
                 .is_some_and(|lane| lane.epoch == epoch && lane.published == published && !lane.closed)
         };
-        for (key, saved) in metas {
+        for (key, saved) in &metas {
             if let Some(chain) = key.strip_prefix(META_LANE)
                 && self.candidates.len() < LANES_TRIED
-                && fits(&saved)
+                && fits(saved)
             {
-                self.candidates.push((chain.into(), saved));
+                let settled = metas.iter().find(|(key, _)| key.strip_prefix(META_SETTLED) == Some(chain));
+                let pruned = settled.map_or(0, |(_, saved)| Settled::load(saved).first());
+                self.candidates.push(Candidate { chain: chain.into(), record: saved.clone(), pruned });
             }
         }
         self.try_next_lane();
@@ -50,7 +53,7 @@ impl Engine {
 
     fn try_next_lane(&mut self) {
         match self.candidates.last() {
-            Some((chain, _)) if self.recorder.lane.is_none() => self.effects.push(Effect::TryLane(chain.clone())),
+            Some(lane) if self.recorder.lane.is_none() => self.effects.push(Effect::TryLane(lane.chain.clone())),
             _ => self.run(),
         }
     }
@@ -60,10 +63,14 @@ impl Engine {
         self.try_next_lane();
     }
 
-    pub(super) fn lane_taken(&mut self, chain: String, last: Option<String>, now: u64) {
+    pub(super) fn lane_taken(&mut self, chain: String, rows: u64, last: Option<String>, now: u64) {
+        let found = self.candidates.pop().filter(|candidate| candidate.chain == chain);
         let row = last.and_then(|line| Row::parse(&line));
-        let saved = self.candidates.pop().filter(|(candidate, _)| *candidate == chain);
-        let lane = saved.zip(row).and_then(|((_, saved), row)| Lane::load(&saved, Head::after(row)));
+        let lane = found.zip(row).and_then(|(candidate, row)| {
+            // A page that died when the disk was full may have left a hole, behind which nothing links.
+            let whole = candidate.pruned + rows == row.seq + 1;
+            Lane::load(&candidate.record, Head::after(row)).filter(|_| whole)
+        });
         match lane {
             // Whoever could not wait has opened a lane of its own meanwhile.
             Some(lane) if self.recorder.lane.is_none() => {
@@ -221,9 +228,9 @@ impl Engine {
     fn degrade(&mut self, mut lost: Vec<Row>, kind: StoreErrorKind, entropy: &mut dyn Entropy) {
         let code = if kind == StoreErrorKind::Quota { Code::Quota } else { Code::StorageDisabled };
         self.effects.extend([Effect::Warn(code), Effect::Resign]);
-        if let Some(lane) = &self.recorder.lane {
-            // What is on its way to the lane at hand is taken back, should it be stored after all. A lane that was
-            // given up is not touched: what stands there by now may be another page's.
+        if let Some(lane) = self.recorder.lane.as_ref().filter(|_| self.proven) {
+            // What is on its way to the lane at hand is taken back, should it be stored after all. A lane that was given
+            // up, or is not proven to be ours alone, is not touched: what stands there may be another page's.
             let chain = lane.head.chain.clone();
             let after = lost.first().filter(|row| row.chain == chain).map_or(lane.head.seq + 1, |row| row.seq);
             let from = self.take_back(&chain, &mut lost).map_or(after, |seq| seq.min(after));

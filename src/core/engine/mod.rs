@@ -32,6 +32,14 @@ enum Phase {
     Closed,
 }
 
+/// A lane that may be taken.
+struct Candidate {
+    chain: String,
+    record: String,
+    /// How many rows were pruned at its beginning.
+    pruned: u64,
+}
+
 /// One client's state.
 pub struct Engine {
     config: Config,
@@ -39,10 +47,10 @@ pub struct Engine {
     recorder: Recorder,
     /// Drops while no lane is open.
     drops: Drops,
-    /// Lanes that may be idle: chain and record.
-    candidates: Vec<(String, String)>,
+    /// Lanes that may be idle.
+    candidates: Vec<Candidate>,
     /// The lane given up while the page is frozen, to go on with on return.
-    left: Option<(String, String)>,
+    left: Option<Candidate>,
     /// Captured and not yet handed to the store.
     unwritten: Vec<Row>,
     metas: Vec<(String, String)>,
@@ -103,7 +111,7 @@ impl Engine {
         if self.phase != Phase::Closed {
             match input {
                 Input::Opened(metas, durable) => self.opened(metas, durable, now),
-                Input::LaneTaken(chain, last) => self.lane_taken(chain, last, now),
+                Input::LaneTaken(chain, rows, last) => self.lane_taken(chain, rows, last, now),
                 Input::LaneBusy => self.lane_busy(),
                 Input::Commit => self.commit(),
                 Input::Written(id, result) => self.written(id, result, now, entropy),

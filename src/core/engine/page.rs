@@ -1,6 +1,6 @@
 //! The page's life: hidden, left, frozen, back, closed.
 
-use super::{Effect, Engine, Phase};
+use super::{Candidate, Effect, Engine, Phase};
 use crate::core::{error::Code, sender::Batch};
 use crate::ports::{Entropy, StoredRow};
 use alloc::vec;
@@ -34,7 +34,8 @@ impl Engine {
         self.sender = None;
         self.effects.push(Effect::Resign);
         if let Some(lane) = self.recorder.lane.take() {
-            self.left = Some((lane.head.chain.clone(), lane.save()));
+            // If it is pruned meanwhile, it looks as if it had a hole, and a new one is opened: no harm.
+            self.left = Some(Candidate { chain: lane.head.chain.clone(), record: lane.save(), pruned: 0 });
             self.effects.push(Effect::ReleaseLane(lane.head.chain));
         }
     }
@@ -45,7 +46,7 @@ impl Engine {
         }
         self.effects.push(Effect::Elect);
         if let Some(left) = self.left.take().filter(|_| self.recorder.lane.is_none()) {
-            self.effects.push(Effect::TryLane(left.0.clone()));
+            self.effects.push(Effect::TryLane(left.chain.clone()));
             self.candidates = vec![left];
         }
     }
