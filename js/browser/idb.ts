@@ -40,6 +40,10 @@ export async function openIdb(name: string): Promise<Store> {
   let database: IDBDatabase | undefined
   let opening: Promise<IDBDatabase> | undefined
   let wiped = false
+  /** Whether there was a connection before this one. */
+  let reopened = false
+  /** Someone deleted the database, and the rows that the next ones follow with it. */
+  let lost = false
 
   function disconnect(): void {
     database?.close()
@@ -48,8 +52,18 @@ export async function openIdb(name: string): Promise<Store> {
 
   async function connect(): Promise<IDBDatabase> {
     try {
-      database = await answer(() => indexedDB.open(name, VERSION))
-      database.onversionchange = database.onclose = disconnect
+      database = await answer(
+        () => indexedDB.open(name, VERSION),
+        () => {
+          lost = reopened
+        },
+      )
+      reopened = true
+      database.onclose = disconnect
+      database.onversionchange = ({ newVersion }) => {
+        lost ||= newVersion === null
+        disconnect()
+      }
       return database
     } finally {
       opening = undefined
@@ -72,6 +86,14 @@ export async function openIdb(name: string): Promise<Store> {
 
   const write = ({ add = [], put = [], remove = [] }: Write): Promise<void> =>
     transact('readwrite', (tx, rows, metas) => {
+      if (lost && add.length) {
+        // No row of a chain may be stored without those before it, nor a new one before its owner knows of the loss.
+        lost = false
+        tx.commit()
+        return async () => {
+          throw new StoreError('collision')
+        }
+      }
       for (const [key, value] of put) metas.put(value, key)
       for (const [chain, first, last] of remove) if (first <= last) rows.delete(span(chain, first, last))
       // The first row goes last: it is the one to collide when another page has gone on with the chain, and Firefox
@@ -157,13 +179,14 @@ function begin<T>(database: IDBDatabase, mode: IDBTransactionMode, issue: Issue<
   })
 }
 
-/** The answer to an `open` or a `deleteDatabase`. */
-function answer(ask: () => IDBOpenDBRequest): Promise<IDBDatabase> {
+/** The answer to an `open` or a `deleteDatabase`. `created`: there was no such database. */
+function answer(ask: () => IDBOpenDBRequest, created?: () => void): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     const fail = (kind: StoreFailure) => reject(new StoreError(kind))
     try {
       const request = ask()
       request.onupgradeneeded = () => {
+        created?.()
         for (const store of STORES) request.result.createObjectStore(store)
       }
       request.onsuccess = () => resolve(request.result)

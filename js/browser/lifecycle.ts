@@ -6,8 +6,8 @@
 /**
  * - `hidden`: the tab is in the background or closing; perhaps nothing else will be heard.
  * - `leaving`: the page goes away for good.
- * - `frozen`: it goes to the back/forward cache, or its timers stop. Said twice when both happen.
- * - `resumed`: it is back from there.
+ * - `frozen`: it goes to the back/forward cache, or its timers stop. Said once when both happen.
+ * - `resumed`: it is back from there. Said once, too.
  * - `online`: the network may be there again.
  */
 export type Happening = 'hidden' | 'leaving' | 'frozen' | 'resumed' | 'online'
@@ -15,10 +15,17 @@ export type Happening = 'hidden' | 'leaving' | 'frozen' | 'resumed' | 'online'
 /** Calls `happened` until what it returns is called. In a worker, which has no document, there is only `online`. */
 export function listen(happened: (what: Happening) => void): () => void {
   const controller = new AbortController()
+  let frozen = false
   const { document } = globalThis as { document?: Document }
   const on = (target: EventTarget | undefined, type: string, what: (event: Event) => Happening | false) => {
     const heard = (event: Event) => {
       const happening = what(event)
+      const asleep = happening === 'frozen'
+      // Chromium fires `freeze` after `pagehide`, and `resume` before `pageshow`.
+      if (asleep || happening === 'resumed') {
+        if (asleep === frozen) return
+        frozen = asleep
+      }
       if (happening) happened(happening)
     }
     target?.addEventListener?.(type, heard, { signal: controller.signal })

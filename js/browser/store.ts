@@ -27,7 +27,7 @@ export interface Write {
  * - `blocked`: another page that does not answer keeps the database from being deleted.
  * - `newer`: a newer version of this code has upgraded the database.
  * - `disabled`: there is no IndexedDB, or it is switched off here.
- * - `collision`: a row's key was taken.
+ * - `collision`: a row's key was taken, or the rows before it are gone because someone deleted the database. Said once.
  * - `corrupt`: the database cannot be read, or is not ours.
  * - `other`: the browser did not say.
  */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { EFFECTS, INPUTS } from '../driver.ts'
+import { CALLS, EFFECTS, FIRST_CALL, INPUTS } from '../driver.ts'
 
 const bindings = readFileSync(new URL('../../src/bindings.rs', import.meta.url), 'utf8')
 
@@ -8,6 +8,13 @@ test('inputs have the numbers that the bindings read', () => {
   const read = [...bindings.matchAll(/^ {8}(\d+) => Input::(\w+)/gm)]
   expect(read.map(([, number]) => Number(number))).toEqual(INPUTS.map((_, at) => at))
   expect(read.map(([, , name]) => name)).toEqual(INPUTS)
+})
+
+test('calls have the numbers that the bindings read, none of them an input's', () => {
+  const read = [...bindings.matchAll(/^const (\w+): u32 = (\d+)/gm)]
+  expect(read.map(([, name]) => name)).toEqual(CALLS.map((name) => name.toUpperCase()))
+  expect(read.map(([, , number]) => Number(number))).toEqual(CALLS.map((_, at) => FIRST_CALL + at))
+  expect(INPUTS.length).toBeLessThanOrEqual(FIRST_CALL)
 })
 
 test('effects have the numbers that the bindings write', () => {
@@ -23,4 +30,21 @@ test('effects have the numbers that the bindings write', () => {
   written.set('DeliverExit', 8)
   expect(EFFECTS.map((name) => written.get(name))).toEqual(EFFECTS.map((_, at) => at))
   expect(written.size).toBe(EFFECTS.length)
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
+
+test('a database that never opens is given up, and events are kept in memory', async () => {
+  vi.useFakeTimers()
+  vi.stubGlobal('indexedDB', { open: () => ({}) })
+  const feed = vi.fn((..._: unknown[]) => '')
+  const Driver = driverOf({ Core: { create: () => ({ feed }) }, Checker: class {} } as unknown as Wasm)
+  void new Driver('{"deployment":"shop"}', {} as never).start()
+  await vi.advanceTimersByTimeAsync(4999)
+  expect(feed).not.toHaveBeenCalled()
+  await vi.advanceTimersByTimeAsync(1)
+  expect(feed.mock.calls.map(([kind, number]) => [INPUTS[kind as number], number])).toEqual([['Opened', 0]])
 })

@@ -123,8 +123,23 @@ export const idbCases: Cases = {
     const store = await openIdb(name)
     await store.write({ add: rows('a', [0, 1]) })
     equal(await remove(name), 'deleted', 'the store must let go of it at once:')
-    await store.write({ add: rows('a', [2]) })
-    equal(await all(store, 'a'), lines('a', [2]))
+    await store.write({ put: [['n', '1']] })
+    // A chain cannot go on without its beginning; whoever writes it is told so, once.
+    await fails(store.write({ add: rows('a', [2]), put: [['n', '2']] }), 'collision')
+    equal(await all(store, 'a'), [])
+    equal(await store.metas(), [['n', '1']])
+    await store.write({ add: rows('b', [0]) })
+    equal(await all(store, 'b'), lines('b', [0]))
+  },
+
+  async 'a database deleted under two stores: both are told, and neither loses what it writes then'() {
+    const name = fresh('deleted under two')
+    const [one, two] = [await openIdb(name), await openIdb(name)]
+    equal(await remove(name), 'deleted')
+    for (const store of [one, two]) await fails(store.write({ add: rows('a', [2]) }), 'collision')
+    await one.write({ add: rows('b', [0]) })
+    await two.write({ add: rows('c', [0]) })
+    equal([await all(one, 'c'), await all(two, 'b')], [lines('c', [0]), lines('b', [0])])
   },
 
   async 'what is under way when the database is deleted still settles'() {
@@ -358,6 +373,7 @@ export const idbCases: Cases = {
     await store.wipe()
     equal(await exists(name), false)
     equal(await all(other, 'a'), [])
+    await fails(other.write({ add: rows('a', [3]) }), 'collision')
     await other.write({ add: rows('a', [0]) })
     equal(await all(await openIdb(name), 'a'), lines('a', [0]))
   },

@@ -33,12 +33,18 @@ export const lifecycleCases: Cases = {
 
   async 'a page that is shown again has resumed, one that is shown first has not'() {
     equal(await heard(transition('pageshow', false)), [])
-    equal(await heard(transition('pageshow', true)), ['resumed'])
+    equal(await heard(transition('pagehide', true), transition('pageshow', true)), ['frozen', 'resumed'])
   },
 
   async 'a document freezes and resumes'() {
     const events = await heard([page, new Event('freeze')], [page, new Event('resume')])
     equal(events, page ? ['frozen', 'resumed'] : [])
+  },
+
+  async 'a page in the back/forward cache is frozen once and resumes once'() {
+    const away = [transition('pagehide', true), [page, new Event('freeze')] as [Document, Event]]
+    const back = [[page, new Event('resume')] as [Document, Event], transition('pageshow', true)]
+    equal(await heard(...away, ...back, ...away, ...back), ['frozen', 'resumed', 'frozen', 'resumed'])
   },
 
   async 'a document is hidden, and shown without a word'() {
