@@ -2,7 +2,7 @@
  * The driver: carries out the engine's effects with the browser's adapters and feeds back what came of them. It
  * decides nothing; every rule is in the engine.
  *
- * The engine answers in frames: a kind, a number, a text and a list of strings, all in one string, each item and each
+ * The engine speaks in frames: a kind, a number, a text and a list of strings, all in one string, each item and each
  * frame with its end. Kinds and ends are those of src/bindings.rs.
  */
 import { openChannel } from './browser/channel.js'
@@ -13,7 +13,29 @@ import { memoryStore } from './browser/memory.js'
 import { type Store, StoreError, type Write } from './browser/store.js'
 import type { Core, CoreClass, CoreStats, Host } from './core.js'
 import type { Verdict } from './types.js'
-import type { Instance } from './wasm.js'
+
+/** The engine, as src/bindings.rs exports it. */
+export interface Engine {
+  capture(kind: string, name: string, props: string, context: string, now: number): string
+  identify(namespace: string, kind: string, canonical: string, raw: string, props: string, now: number): string
+  epochs(document: string, now: number): string
+  reset(): void
+  feed(kind: number, number: number, text: string, list: string, now: number): string
+  stats(metas: string): string
+}
+
+/** The verifier, as src/bindings.rs exports it. */
+export interface Checker {
+  chain(chain: string, settled: string): void
+  rows(lines: string): void
+  verdict(): string
+}
+
+/** What the wasm offers. */
+export interface Wasm {
+  Core: { create(config: string): Engine | undefined }
+  Checker: new () => Checker
+}
 
 /** Inputs, by number: `Input` in src/core/engine/effect.rs. */
 export const INPUTS = [
@@ -36,10 +58,6 @@ export const INPUTS = [
   'Close',
   'Erase',
 ] as const
-
-/** Calls that are no inputs, by number from {@link FIRST_CALL}: src/bindings.rs says what they take. */
-export const CALLS = ['Create', 'Capture', 'Identify', 'Epochs', 'Reset', 'Stats', 'Check', 'Rows', 'Verdict'] as const
-export const FIRST_CALL = 32
 
 /** Effects, by number: `Effect` in src/core/engine/effect.rs; a batch for a leaving page has a number of its own. */
 export const EFFECTS = [
@@ -81,7 +99,6 @@ const FRAME = '\x1d'
 
 type Input = (typeof INPUTS)[number]
 type Effect = (typeof EFFECTS)[number]
-type Call = (typeof CALLS)[number]
 
 /** How a page's happening is told: input, and number. */
 const HAPPENINGS: Record<Happening, [Input, number?]> = {
@@ -102,12 +119,10 @@ const OPEN_LIMIT = 5000
 /** A timer of more than 2^31 - 1 ms runs at once in every browser. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
-/** Makes the core of the client out of the wasm, of which every client and every check has an instance. */
-export const driverOf = (open: () => Instance): CoreClass =>
+/** Makes the core of the client out of the wasm. */
+export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
   class implements Core {
-    readonly #engine = open()
-    /** Why there is no client in the instance; every call says so. */
-    readonly #refused: string
+    readonly #engine: Engine | undefined
     readonly #host: Host
     readonly #name: string
     #store: Promise<Store> | undefined
@@ -124,7 +139,7 @@ export const driverOf = (open: () => Instance): CoreClass =>
     #tell: ((message: string) => void) | undefined
 
     constructor(config: string, host: Host) {
-      this.#refused = make(this.#engine, 'Create', 0, configWords(JSON.parse(config)))
+      this.#engine = Core.create(configWords(JSON.parse(config)))
       this.#host = host
       this.#name = `nymtrail/${JSON.parse(config).deployment}`
     }
@@ -149,19 +164,24 @@ export const driverOf = (open: () => Instance): CoreClass =>
     }
 
     capture(kind: 'track' | 'page', name: string, props: string, context: string) {
-      return this.#captured('Capture', +(kind === 'page'), name, props, context)
+      const code = this.#engine?.capture(kind, name, props, context, Date.now())
+      this.#commitSoon()
+      return code ?? 'invalid_config'
     }
 
     identify(...[namespace, type, canonical, raw, props]: Parameters<Core['identify']>) {
-      return this.#captured('Identify', +(namespace === 'group'), type, canonical, raw, props)
+      const code = this.#engine?.identify(namespace, type, canonical, raw, props, Date.now())
+      this.#commitSoon()
+      return code ?? 'invalid_config'
     }
 
     epochs(document: string) {
-      return this.#refused || make(this.#engine, 'Epochs', 0, document)
+      return this.#engine?.epochs(document, Date.now()) ?? 'invalid_config'
     }
 
     reset() {
-      this.#captured('Reset', 0)
+      this.#engine?.reset()
+      this.#commitSoon()
     }
 
     flush() {
@@ -175,12 +195,12 @@ export const driverOf = (open: () => Instance): CoreClass =>
     }
 
     async verify() {
-      const checker = open()
+      const checker = new Checker()
       await this.#readAll(
-        (chain, settled) => make(checker, 'Check', 0, chain, settled),
-        (lines) => make(checker, 'Rows', 0, ...lines),
+        (chain, settled) => checker.chain(chain, settled),
+        (lines) => checker.rows(itemsOf(lines)),
       )
-      return JSON.parse(make(checker, 'Verdict', 0)) as Verdict
+      return JSON.parse(checker.verdict()) as Verdict
     }
 
     async stats() {
@@ -188,7 +208,7 @@ export const driverOf = (open: () => Instance): CoreClass =>
       const store = await this.#connect()
       const metas = await store.metas()
       const parts = metas.map(async ([key, value]) => [key, value, (await lastOf(store, key)) ?? ''])
-      const stats = JSON.parse(make(this.#engine, 'Stats', 0, ...(await Promise.all(parts)).flat()) || '{}')
+      const stats = JSON.parse(this.#engine?.stats(itemsOf((await Promise.all(parts)).flat())) ?? '{}')
       return { ...stats, storage: this.#durable ? 'indexeddb' : 'memory' } as CoreStats
     }
 
@@ -242,13 +262,6 @@ export const driverOf = (open: () => Instance): CoreClass =>
       return store
     }
 
-    /** Makes a call that may leave something to be stored. */
-    #captured(call: Call, number: number, ...texts: string[]) {
-      const code = this.#refused || make(this.#engine, call, number, ...texts)
-      this.#commitSoon()
-      return code
-    }
-
     #commitSoon() {
       if (this.#committing) return
       this.#committing = true
@@ -259,7 +272,7 @@ export const driverOf = (open: () => Instance): CoreClass =>
     }
 
     #feed(input: Input, number = 0, text = '', list: string[] = []) {
-      const frames = this.#engine(INPUTS.indexOf(input), number, text, ...list)
+      const frames = this.#engine?.feed(INPUTS.indexOf(input), number, text, itemsOf(list), Date.now()) ?? ''
       for (const frame of frames.split(FRAME).slice(0, -1)) {
         const [kind, number, text, ...list] = frame.split(ITEM).slice(0, -1) as [string, string, string, ...string[]]
         this.#perform(EFFECTS[+kind] as Effect, +number, text, list)
@@ -357,7 +370,7 @@ export const driverOf = (open: () => Instance): CoreClass =>
     }
 
     /** Reads every row of every chain, in order. */
-    async #readAll(begin: (chain: string, settled: string) => unknown, take: (lines: string[]) => unknown) {
+    async #readAll(begin: (chain: string, settled: string) => void, take: (lines: string[]) => void) {
       this.#feed('Commit')
       const store = await this.#connect()
       const metas = new Map(await store.metas())
@@ -396,8 +409,8 @@ const lastOf = (store: Store, key: string) => {
   return chain && store.last(chain)
 }
 
-const make = (instance: Instance, call: Call, number: number, ...texts: string[]): string =>
-  instance(FIRST_CALL + CALLS.indexOf(call), number, ...texts)
+/** Items in one string, each with its end. */
+const itemsOf = (items: string[]): string => items.map((item) => item + ITEM).join('')
 
 const seqOf = (lines: string[]): number => JSON.parse(lines.at(-1) as string).seq
 

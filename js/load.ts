@@ -1,13 +1,17 @@
 /** From bytes to the core. Nothing happens at import: no request, no compilation, no top-level await. */
 import type { CoreClass } from './core.js'
-import { driverOf } from './driver.js'
+import { driverOf, type Wasm } from './driver.js'
 import type { Code } from './errors.js'
-import { instantiate } from './wasm.js'
+
+/** What wasm-bindgen generates: the classes, and the function that gives them their wasm. */
+interface Glue extends Wasm {
+  initSync(wasm: { module: WebAssembly.Module }): unknown
+}
 
 type Source = BufferSource | WebAssembly.Module
 
 /** Makes the function that brings the core, from wasm that `bring` fetches or unpacks. */
-export function makeLoader(): (bring: () => Promise<Source>) => Promise<CoreClass | Code> {
+export function makeLoader({ initSync, ...wasm }: Glue): (bring: () => Promise<Source>) => Promise<CoreClass | Code> {
   // Set once the wasm is there; a failure is not remembered, so the next client may try again.
   let ready: CoreClass | undefined
   return async (bring) => {
@@ -16,9 +20,9 @@ export function makeLoader(): (bring: () => Promise<Source>) => Promise<CoreClas
     try {
       const source = await bring()
       const module = source instanceof WebAssembly.Module ? source : await WebAssembly.compile(source)
-      // Wasm of another version fails here and not in the middle of a client's start.
-      instantiate(module)
-      ready = driverOf(() => instantiate(module))
+      // The glue keeps the first instance, so clients that load at the same time share it.
+      initSync({ module })
+      ready = driverOf(wasm)
       return ready
     } catch {
       return 'wasm_failed'

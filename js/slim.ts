@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+import { Checker, Core, initSync } from '../build/wasm/nymtrail.js'
 import { type CreateTrail, createClient } from './create.js'
 import { makeLoader, readWasm, type WasmSource } from './load.js'
 
@@ -20,7 +21,7 @@ export interface SlimOptions {
   wasm: WasmSource | Promise<WasmSource> | (() => WasmSource | Promise<WasmSource>)
 }
 
-const load = /* @__PURE__ */ makeLoader()
+const load = /* @__PURE__ */ makeLoader({ Checker, Core, initSync })
 const create: CreateTrail<SlimOptions> = /* @__PURE__ */ createClient(({ wasm }) => load(() => readWasm(wasm)))
 
 /**

@@ -75,7 +75,7 @@ export interface EndpointResponse {
  * - `ack`: taken; it is never sent again.
  * - `retry`: to be sent again later.
  * - `drop`: it can never be taken; it is counted as `poison`.
- * - `fork`: another event holds its place; its chain ends and the event is linked again in a new one.
+ * - `fork`: another event holds its place; it is counted as `poison`, and what comes after goes into a new chain.
  */
 export type Outcome = 'ack' | 'retry' | 'drop' | 'fork'
 

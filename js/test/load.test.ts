@@ -1,17 +1,19 @@
 import { deflateSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Wasm } from '../driver.ts'
 import { inflate, makeLoader, readWasm } from '../load.ts'
 
 /** The smallest wasm there is. */
 const BYTES = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)
 const TEXT = deflateSync(BYTES).toString('base64')
-/** One that imports the function `y` of a module `x`, which no page provides. */
-const FOREIGN = Uint8Array.of(...BYTES, 1, 4, 1, 96, 0, 0, 2, 7, 1, 1, 120, 1, 121, 0, 0)
+const wasm = { Core: { create: () => undefined }, Checker: class {} } as unknown as Wasm
 const driver = expect.any(Function)
+let initSync = vi.fn()
 let load: ReturnType<typeof makeLoader>
 
 beforeEach(() => {
-  load = makeLoader()
+  initSync = vi.fn()
+  load = makeLoader({ ...wasm, initSync })
 })
 afterEach(() => {
   vi.unstubAllGlobals()
@@ -24,11 +26,10 @@ test('the inlined bytes come out as they went in', async () => {
 
 test('loads once', async () => {
   const bring = vi.fn(() => inflate(TEXT))
-  const compile = vi.spyOn(WebAssembly, 'compile')
-  const core = await load(bring)
-  expect(core).toEqual(driver)
-  expect(await load(bring)).toBe(core)
-  expect([bring.mock.calls.length, compile.mock.calls.length]).toEqual([1, 1])
+  expect(await load(bring)).toEqual(driver)
+  expect(await load(bring)).toEqual(driver)
+  expect([bring.mock.calls.length, initSync.mock.calls.length]).toEqual([1, 1])
+  expect(initSync.mock.calls[0]?.[0].module).toBeInstanceOf(WebAssembly.Module)
 })
 
 describe('what can go wrong', () => {
@@ -63,10 +64,14 @@ describe('what can go wrong', () => {
 
   test('bytes that are no wasm', async () => {
     expect(await load(async () => new TextEncoder().encode('<!doctype html>'))).toBe('wasm_failed')
+    expect(initSync).not.toHaveBeenCalled()
   })
 
   test('wasm of another version', async () => {
-    expect(await load(async () => FOREIGN)).toBe('wasm_failed')
+    initSync.mockImplementation(() => {
+      throw new WebAssembly.LinkError('import')
+    })
+    expect(await load(() => inflate(TEXT))).toBe('wasm_failed')
   })
 })
 

@@ -132,91 +132,94 @@ impl Object {
 /// Reads one JSON value with nothing after it. `None` for anything that RFC 8259 does not allow, and for nesting
 /// beyond [`MAX_DEPTH`].
 pub fn parse(text: &str) -> Option<Value> {
-    let mut reader = Reader { rest: text };
+    let mut reader = Reader { text, at: 0 };
     let value = reader.value(MAX_DEPTH)?;
     reader.space();
-    reader.rest.is_empty().then_some(value)
+    (reader.at == text.len()).then_some(value)
 }
 
+/// Reads byte by byte: all that JSON's grammar names is ASCII, and searching for characters costs the wasm a kilobyte.
 struct Reader<'a> {
-    rest: &'a str,
+    text: &'a str,
+    at: usize,
 }
 
 impl<'a> Reader<'a> {
     fn value(&mut self, depth: usize) -> Option<Value> {
         self.space();
-        match self.rest.as_bytes().first()? {
+        match self.peek() {
             b'{' => self.map(depth.checked_sub(1)?),
             b'[' => self.list(depth.checked_sub(1)?),
-            b'"' => self.text().map(Value::Text),
-            b't' => self.take("true").then_some(Value::Bool(true)),
-            b'f' => self.take("false").then_some(Value::Bool(false)),
-            b'n' => self.take("null").then_some(Value::Null),
+            b'"' => self.string().map(Value::Text),
+            b't' => self.word("true", Value::Bool(true)),
+            b'f' => self.word("false", Value::Bool(false)),
+            b'n' => self.word("null", Value::Null),
             _ => self.number(),
         }
     }
 
     fn map(&mut self, depth: usize) -> Option<Value> {
         let mut entries = Vec::new();
-        self.sequence('{', '}', |reader| {
-            reader.space();
-            let name = reader.text()?;
-            reader.space();
-            reader.take(":").then_some(())?;
-            entries.push((name, reader.value(depth)?));
-            Some(())
-        })?;
+        let mut more = self.begins(b'}');
+        while more {
+            self.space();
+            let name = self.string()?;
+            self.space();
+            self.expect(b':')?;
+            entries.push((name, self.value(depth)?));
+            more = self.goes_on(b'}')?;
+        }
         Some(Value::Map(entries))
     }
 
     fn list(&mut self, depth: usize) -> Option<Value> {
         let mut items = Vec::new();
-        self.sequence('[', ']', |reader| {
-            items.push(reader.value(depth)?);
-            Some(())
-        })?;
+        let mut more = self.begins(b']');
+        while more {
+            items.push(self.value(depth)?);
+            more = self.goes_on(b']')?;
+        }
         Some(Value::List(items))
     }
 
-    fn sequence(&mut self, open: char, close: char, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        self.skip(open)?;
+    /// Passes the opening bracket. False if the closing one follows at once.
+    fn begins(&mut self, close: u8) -> bool {
+        self.at += 1;
         self.space();
-        if self.skip(close).is_some() {
-            return Some(());
-        }
-        loop {
-            item(self)?;
-            self.space();
-            if self.skip(close).is_some() {
-                return Some(());
-            }
-            self.skip(',')?;
-        }
+        !self.skip(close)
     }
 
-    fn text(&mut self) -> Option<String> {
-        self.skip('"')?;
+    /// Passes a comma, or the closing bracket: then false.
+    fn goes_on(&mut self, close: u8) -> Option<bool> {
+        self.space();
+        if self.skip(close) {
+            return Some(false);
+        }
+        self.expect(b',').map(|()| true)
+    }
+
+    fn string(&mut self) -> Option<String> {
+        self.expect(b'"')?;
         let mut out = String::new();
         loop {
-            let plain = self.rest.find(|c: char| c == '"' || c == '\\' || c < ' ')?;
-            let (before, after) = self.rest.split_at_checked(plain)?;
-            out.push_str(before);
-            self.rest = after;
-            if self.skip('"').is_some() {
+            let start = self.at;
+            while !matches!(self.peek(), 0..=0x1f | b'"' | b'\\') {
+                self.at += 1;
+            }
+            out.push_str(self.text.get(start..self.at)?);
+            if self.skip(b'"') {
                 return Some(out);
             }
-            self.skip('\\')?;
-            let mut chars = self.rest.chars();
-            let escape = chars.next()?;
-            self.rest = chars.as_str();
+            self.expect(b'\\')?;
+            let escape = self.next();
             out.push(match escape {
-                '"' | '\\' | '/' => escape,
-                'b' => '\u{8}',
-                'f' => '\u{c}',
-                'n' => '\n',
-                'r' => '\r',
-                't' => '\t',
-                'u' => self.unicode()?,
+                b'"' | b'\\' | b'/' => char::from(escape),
+                b'b' => '\u{8}',
+                b'f' => '\u{c}',
+                b'n' => '\n',
+                b'r' => '\r',
+                b't' => '\t',
+                b'u' => self.unicode()?,
                 _ => return None,
             });
         }
@@ -224,70 +227,85 @@ impl<'a> Reader<'a> {
 
     fn unicode(&mut self) -> Option<char> {
         let unit = self.unit()?;
-        if !(0xd800..0xdc00).contains(&unit) {
-            return Some(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER));
-        }
-        let after_high = self.rest;
-        if self.take("\\u") {
-            let low = self.unit()?;
-            if (0xdc00..0xe000).contains(&low) {
-                return char::from_u32(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00));
+        if (0xd800..0xdc00).contains(&unit) {
+            let after_high = self.at;
+            if self.skip(b'\\') && self.skip(b'u') {
+                let low = self.unit()?;
+                if (0xdc00..0xe000).contains(&low) {
+                    return char::from_u32(0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00));
+                }
             }
-            self.rest = after_high;
+            self.at = after_high;
         }
-        Some(char::REPLACEMENT_CHARACTER)
+        Some(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
     fn unit(&mut self) -> Option<u32> {
-        let (digits, rest) = self.rest.split_at_checked(4)?;
-        self.rest = rest;
-        digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(())?;
-        u32::from_str_radix(digits, 16).ok()
+        let mut unit = 0;
+        for _ in 0..4 {
+            unit = unit << 4 | char::from(self.next()).to_digit(16)?;
+        }
+        Some(unit)
     }
 
+    /// By RFC 8259: -? int frac? exp?
     fn number(&mut self) -> Option<Value> {
-        let end =
-            self.rest.find(|c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E')).unwrap_or(self.rest.len());
-        let (raw, rest) = self.rest.split_at_checked(end)?;
-        self.rest = rest;
-        is_number(raw).then(|| Value::Number(raw.into()))
+        let start = self.at;
+        self.skip(b'-');
+        if !self.skip(b'0') {
+            self.digits()?;
+        }
+        if self.skip(b'.') {
+            self.digits()?;
+        }
+        if self.skip(b'e') || self.skip(b'E') {
+            let _ = self.skip(b'+') || self.skip(b'-');
+            self.digits()?;
+        }
+        Some(Value::Number(self.text.get(start..self.at)?.into()))
+    }
+
+    fn digits(&mut self) -> Option<()> {
+        let start = self.at;
+        while self.peek().is_ascii_digit() {
+            self.at += 1;
+        }
+        (self.at > start).then_some(())
+    }
+
+    fn word(&mut self, word: &str, value: Value) -> Option<Value> {
+        let end = self.at + word.len();
+        let found = self.text.get(self.at..end)? == word;
+        self.at = end;
+        found.then_some(value)
     }
 
     fn space(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
-    }
-
-    fn skip(&mut self, expected: char) -> Option<()> {
-        self.rest = self.rest.strip_prefix(expected)?;
-        Some(())
-    }
-
-    fn take(&mut self, word: &str) -> bool {
-        self.rest.strip_prefix(word).map(|rest| self.rest = rest).is_some()
-    }
-}
-
-/// Whether `raw` is a number by RFC 8259: -? int frac? exp?
-fn is_number(raw: &str) -> bool {
-    fn digits(text: &str) -> Option<&str> {
-        let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
-        (rest.len() < text.len()).then_some(rest)
-    }
-    let check = || {
-        let whole = raw.strip_prefix('-').unwrap_or(raw);
-        let mut rest = match whole.strip_prefix('0') {
-            Some(rest) => rest,
-            None => digits(whole)?,
-        };
-        if let Some(fraction) = rest.strip_prefix('.') {
-            rest = digits(fraction)?;
+        while matches!(self.peek(), b' ' | b'\t' | b'\n' | b'\r') {
+            self.at += 1;
         }
-        if let Some(exponent) = rest.strip_prefix(['e', 'E']) {
-            rest = digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))?;
-        }
-        rest.is_empty().then_some(())
-    };
-    check().is_some()
+    }
+
+    fn expect(&mut self, expected: u8) -> Option<()> {
+        self.skip(expected).then_some(())
+    }
+
+    fn skip(&mut self, expected: u8) -> bool {
+        let found = self.peek() == expected;
+        self.at += usize::from(found);
+        found
+    }
+
+    fn next(&mut self) -> u8 {
+        let byte = self.peek();
+        self.at += 1;
+        byte
+    }
+
+    /// The byte at hand; at the end a NUL, which JSON has nowhere.
+    fn peek(&self) -> u8 {
+        self.text.as_bytes().get(self.at).copied().unwrap_or(0)
+    }
 }
 
 /// Appends `value` in canonical form: keys sorted by code point, no white space, ASCII only.

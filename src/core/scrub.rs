@@ -103,7 +103,7 @@ fn views(content: &str) -> Vec<String> {
         views.push(decoded.clone());
         current = decoded;
     }
-    for token in content.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_'))) {
+    for token in content.as_bytes().split(|c| !(c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'-' | b'_'))) {
         // Shorter tokens hold no address: "a@b.cc" is 8 digits of base64 and 12 of hex.
         if token.len() >= 8 {
             for bytes in [base64url::decode_lenient(token), hex_bytes(token)] {
@@ -135,8 +135,8 @@ pub fn percent_decoded(text: &str) -> Option<String> {
     if changed { String::from_utf8(bytes).ok() } else { None }
 }
 
-fn hex_bytes(text: &str) -> Option<Vec<u8>> {
-    let mut digits = text.bytes();
+fn hex_bytes(text: &[u8]) -> Option<Vec<u8>> {
+    let mut digits = text.iter().copied();
     let mut bytes = Vec::with_capacity(text.len() / 2);
     while let Some(high) = digits.next() {
         bytes.push(digit(Some(high))? << 4 | digit(digits.next())?);

@@ -1,0 +1,108 @@
+// Firefox, driven by Puppeteer over WebDriver BiDi. The same interface as chromium.mjs.
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import puppeteer from 'puppeteer-core'
+import { filesIn } from '../storage.mjs'
+import { Page, programOf } from './page.mjs'
+
+const options = {
+  browser: 'firefox',
+  executablePath: programOf('firefox-esr', 'FIREFOX_BIN'),
+  headless: true,
+  defaultViewport: { width: 1280, height: 720 },
+}
+
+class FirefoxPage extends Page {
+  constructor(page) {
+    super(page)
+    page.on('console', (message) => {
+      // BiDi says "warning" or "warn", depending on the version.
+      const type = message.type()
+      this.console.push({ type: type === 'warn' ? 'warning' : type, text: message.text() })
+    })
+    page.on('pageerror', (error) => {
+      const text = String(error?.message ?? error)
+      // What the browser itself notes about a policy comes this way, too, though nothing threw.
+      if (text.startsWith('Content-Security-Policy:')) this.console.push({ type: 'error', text })
+      else this.errors.push(text)
+    })
+  }
+
+  viewport(width, height) {
+    return this.page.setViewport({ width, height })
+  }
+}
+
+/** One visitor: pages of one profile share storage, locks and channels; those of another profile share nothing. */
+class FirefoxProfile {
+  constructor(context, close) {
+    this.context = context
+    this.close = close
+    this.pages = []
+  }
+
+  async open(url) {
+    const page = new FirefoxPage(await this.context.newPage())
+    this.pages.push(page)
+    if (url) await page.goto(url)
+    return page
+  }
+
+  /** The page that a click or script in another one opens. */
+  async opened(trigger) {
+    const known = new Set(await this.context.pages())
+    await trigger()
+    for (let tries = 0; tries < 100; tries++) {
+      const page = (await this.context.pages()).find((one) => !known.has(one))
+      if (page) {
+        const popup = new FirefoxPage(page)
+        this.pages.push(popup)
+        return popup
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    throw new Error('No page was opened.')
+  }
+
+  async offline(off) {
+    for (const { page } of this.pages) await page.setOfflineMode(off)
+  }
+}
+
+/** A browser whose profiles are gone with them. */
+export async function launch() {
+  const browser = await puppeteer.launch(options)
+  return {
+    version: (await browser.version()).replace('/', ' '),
+    async profile() {
+      const context = await browser.createBrowserContext()
+      return new FirefoxProfile(context, () => context.close())
+    },
+    close: () => browser.close(),
+  }
+}
+
+/** A browser whose only profile is kept in `directory`; `kill` ends it as a crash would. */
+export async function launchOn(directory) {
+  const browser = await puppeteer.launch({ ...options, userDataDir: directory })
+  const profile = new FirefoxProfile(browser.defaultBrowserContext(), async () => {})
+  return {
+    profile: async () => profile,
+    close: () => browser.close(),
+    async kill() {
+      const child = browser.process()
+      const gone = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGKILL')
+      await gone
+    },
+  }
+}
+
+/** What the profile in `directory` has on the disk of IndexedDB, as { path, bytes }: the files, and the values unpacked. */
+export function databasesIn(directory) {
+  const folder = join(directory, 'storage', 'default')
+  const unpack = fileURLToPath(new URL('../firefox_values.py', import.meta.url))
+  const bytes = execFileSync('python3', [unpack, folder])
+  return [...filesIn(folder), { path: 'values', bytes }]
+}

@@ -1,0 +1,126 @@
+// The site under test: pages that load the built package, and an ingestion endpoint that keeps every byte it gets and
+// answers as it is told.
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { extname, join, normalize } from 'node:path'
+import { dist } from './paths.mjs'
+
+const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html; charset=utf-8' }
+
+/** Answers that are none. */
+export const HANG = 'hang'
+export const DROP = 'drop'
+
+const IMPORTS = JSON.stringify({
+  imports: { nymtrail: '/dist/index.js', 'nymtrail/endpoints/': '/dist/endpoints/' },
+})
+
+const withPackage = `<script type="importmap">${IMPORTS}</script>
+<script type="module">
+import { createTrail } from 'nymtrail'
+import { collector } from 'nymtrail/endpoints/collector.js'
+Object.assign(window, { createTrail, collector })
+</script>`
+
+/**
+ * Starts a site on a port, hence an origin, of its own.
+ * - `/page…` a page with the package, `/plain…` one without it, whatever follows
+ * - everything else is recorded: `requests` holds it, `answer` says what becomes of it
+ */
+export async function openSite() {
+  const site = {
+    /** Everything the package asked for, in order: { at, method, url, headers, body, path, settled }. */
+    requests: [],
+    /** (request, its number from 0) -> { status?, headers?, body?, delay? }, HANG or DROP. */
+    answer: () => ({}),
+    /** Headers of pages, such as a content security policy. */
+    headers: {},
+    /** Script that runs in pages before anything else. */
+    head: '',
+    /** Requests to the ingestion endpoint. */
+    batches: () => site.requests.filter(({ path }) => path === '/ingest'),
+    /** Event rows that arrived, in order and as often as they did, genesis rows left out. */
+    rows: () => site.batches().flatMap(rowsOf),
+    /** Rows of requests that were answered with 2xx: what a receiver has. */
+    taken: () =>
+      site
+        .batches()
+        .filter(({ status }) => status >= 200 && status < 300)
+        .flatMap(rowsOf),
+    /** The most requests to the ingestion endpoint that were under way at once. */
+    most: 0,
+    close: () => {
+      server.closeAllConnections()
+      return new Promise((resolve) => server.close(resolve))
+    },
+  }
+  let underWay = 0
+
+  const server = createServer(async (request, response) => {
+    const { url, method } = request
+    const path = url.split('?')[0]
+    if (path.startsWith('/dist/')) return file(path.slice('/dist'.length), response)
+    if (/^\/(page|plain)/.test(path)) return page(path, response)
+    if (path === '/favicon.ico') return response.writeHead(204).end()
+    const { headers, rawHeaders } = request
+    const record = { at: Date.now(), method, url, path, headers, rawHeaders, body: Buffer.alloc(0), status: 0 }
+    const number = site.requests.push(record) - 1
+    const counted = path === '/ingest'
+    if (counted) site.most = Math.max(site.most, ++underWay)
+    response.on('close', () => {
+      if (counted) underWay--
+      record.closed = Date.now()
+    })
+    const chunks = []
+    try {
+      for await (const chunk of request) chunks.push(chunk)
+    } catch {
+      record.broken = true // the browser broke off
+    }
+    record.body = Buffer.concat(chunks)
+    const answer = await site.answer(record, number)
+    if (answer === HANG) return
+    if (answer === DROP) return request.socket.destroy()
+    const { status = 200, headers: more = {}, body = '{}', delay = 0 } = answer
+    if (delay) await new Promise((resolve) => setTimeout(resolve, delay))
+    record.status = status
+    response.writeHead(status, { 'content-type': 'application/json', ...more }).end(body)
+  })
+
+  function page(path, response) {
+    const head = `<!doctype html><meta charset="utf-8"><title>${path.slice(1, 6)}</title>
+<script>window.uncaught = []
+addEventListener('error', ({ message }) => uncaught.push(message))
+addEventListener('unhandledrejection', ({ reason }) => uncaught.push(String(reason)))
+${site.head}</script>`
+    const body = path.startsWith('/page') ? head + withPackage : head
+    // `no-store` would keep the page out of the back/forward cache.
+    response.writeHead(200, { 'content-type': TYPES['.html'], 'cache-control': 'no-cache', ...site.headers }).end(body)
+  }
+
+  function file(path, response) {
+    try {
+      const bytes = readFileSync(join(dist, normalize(path)))
+      response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'text/plain', 'cache-control': 'no-cache' })
+      response.end(bytes)
+    } catch {
+      response.writeHead(404).end()
+    }
+  }
+
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  site.origin = `http://127.0.0.1:${server.address().port}`
+  site.url = (path) => site.origin + path
+  return site
+}
+
+/** The events in a request of the `json` endpoint. */
+function rowsOf({ body }) {
+  try {
+    return JSON.parse(body)
+      .events.filter(({ seq }) => seq > 0)
+      .map((row) => ({ ...row, id: `${row.chain}:${row.seq}`, event: JSON.parse(row.body) }))
+  } catch {
+    return []
+  }
+}
