@@ -83,7 +83,7 @@ struct ServeArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
     listen: SocketAddr,
-    /// A web origin whose pages may send events, such as https://shop.example; repeat for several, `*` for all
+    /// A web origin whose pages may send events, such as `https://shop.example`; repeat for several, `*` for all
     /// [default: pages of this server alone]
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     allow_origin: Vec<String>,

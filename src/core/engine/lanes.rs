@@ -191,6 +191,10 @@ impl Engine {
         match self.sender.as_mut().filter(|_| here) {
             Some(sender) => {
                 sender.stored(&row.chain, epoch, count, bytes, now);
+                if self.flushing {
+                    // What was on its way to the store when everything was wanted is part of it.
+                    sender.want(false);
+                }
                 self.step(now);
             }
             None => {

@@ -272,3 +272,52 @@ impl Engine {
         self.last_id
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counter(u8);
+    impl Entropy for Counter {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            self.0 = self.0.wrapping_add(1);
+            bytes.fill(self.0);
+        }
+    }
+
+    /// Answers everything an engine asks, except that writes are answered one by one: the effects that were left.
+    fn answer(engine: &mut Engine, effects: Vec<Effect>, writes: &mut Vec<u64>, entropy: &mut Counter) -> Vec<Effect> {
+        let (mut queue, mut left) = (effects, Vec::new());
+        while !queue.is_empty() {
+            let input = match queue.remove(0) {
+                Effect::Elect => Input::Elected(Vec::new()),
+                Effect::Write(id, _) => {
+                    writes.push(id);
+                    continue;
+                }
+                other => {
+                    left.push(other);
+                    continue;
+                }
+            };
+            queue.extend(engine.handle(input, 1_000, entropy));
+        }
+        left
+    }
+
+    #[test]
+    fn a_flush_waits_for_what_is_on_its_way_to_the_store() {
+        let entropy = &mut Counter(0);
+        let mut engine = Engine::new(Config::parse("shop").unwrap(), entropy);
+        let mut writes = Vec::new();
+        let effects = engine.handle(Input::Opened(Vec::new(), true), 1_000, entropy);
+        answer(&mut engine, effects, &mut writes, entropy);
+        engine.capture(EventKind::Track, "a", "", "", 1_000, entropy).unwrap();
+        let effects = engine.handle(Input::Flush, 1_000, entropy);
+        let left = answer(&mut engine, effects, &mut writes, entropy);
+        assert!(!left.iter().any(|effect| matches!(effect, Effect::Flushed(_))), "nothing is stored yet");
+        let effects = engine.handle(Input::Written(writes.remove(0), Ok(())), 1_001, entropy);
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Read { .. })), "{effects:?}");
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Flushed(_))), "{effects:?}");
+    }
+}
