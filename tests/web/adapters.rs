@@ -60,6 +60,7 @@ suite! { idb:
     a_write_is_relaxed_and_committed_before_the_call_returns
     a_write_never_reads
     a_database_deleted_under_an_open_store_is_opened_anew
+    a_database_deleted_under_two_stores_both_are_told_and_neither_loses_what_it_writes_then
     what_is_under_way_when_the_database_is_deleted_still_settles
     a_connection_that_the_browser_closed_is_opened_anew
     operations_wait_in_order_while_the_store_is_opened_anew
@@ -104,6 +105,7 @@ suite! { lifecycle:
     a_page_that_goes_away_is_leaving_one_that_may_come_back_is_frozen
     a_page_that_is_shown_again_has_resumed_one_that_is_shown_first_has_not
     a_document_freezes_and_resumes
+    a_page_in_the_back_forward_cache_is_frozen_once_and_resumes_once
     a_document_is_hidden_and_shown_without_a_word
     nothing_that_would_keep_a_page_out_of_the_back_forward_cache_is_listened_to
 }
