@@ -113,6 +113,9 @@ const HAPPENINGS: Record<Happening, [Input, number?]> = {
 const PAGE_ROWS = 500
 const PAGE_BYTES = 1_000_000
 
+/** How often a page that sends looks for what others have stored, in ms, where they cannot tell it. */
+const LOOK_EVERY = 10_000
+
 /** How long opening the database may take, in ms; a slow disk takes a second. */
 const OPEN_LIMIT = 5000
 
@@ -148,7 +151,11 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       const channel = openChannel(this.#name, (message) => this.#feed('Heard', 0, message))
       const deaf = listen((what) => this.#feed(...HAPPENINGS[what]))
       this.#tell = channel.post
+      // Where pages cannot hear each other, the one that sends looks for itself.
+      const look =
+        typeof BroadcastChannel === 'undefined' && setInterval(() => this.#feed('Heard', 0, 'opened'), LOOK_EVERY)
       this.#stop = () => {
+        clearInterval(look || undefined)
         deaf()
         channel.close()
         clearTimeout(this.#timer)

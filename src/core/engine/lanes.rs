@@ -74,8 +74,9 @@ impl Engine {
         match lane {
             // Whoever could not wait has opened a lane of its own meanwhile.
             Some(lane) if self.recorder.lane.is_none() => {
-                self.begin_lane(lane.head.seq + 1, false);
+                let next = lane.head.seq + 1;
                 self.recorder.lane = Some(lane);
+                self.begin_lane(chain, next, false);
                 if self.recorder.must_leave_lane(now) {
                     self.leave_lane();
                 }
@@ -99,7 +100,8 @@ impl Engine {
             self.effects.push(Effect::HoldLane(genesis.chain.clone()));
             let note = Object::default().text("chain", &genesis.chain).finish();
             self.note("lane", note);
-            self.begin_lane(0, true);
+            let chain = genesis.chain.clone();
+            self.begin_lane(chain, 0, true);
             // Drops that had no lane's record to go into go into the new one's.
             if let Some(lane) = &mut self.recorder.lane {
                 lane.drops = lane.drops.plus(&core::mem::take(&mut self.drops));
@@ -108,7 +110,10 @@ impl Engine {
         self.unwritten.extend(rows);
     }
 
-    fn begin_lane(&mut self, unsettled_from: u64, proven: bool) {
+    fn begin_lane(&mut self, chain: String, unsettled_from: u64, proven: bool) {
+        let published = self.recorder.lane.as_ref().filter(|lane| lane.published);
+        let epoch = published.map(|lane| lane.epoch);
+        self.chains.push((chain, epoch));
         self.unsettled_from = unsettled_from;
         self.proven = proven;
         self.tail.clear();
@@ -174,38 +179,41 @@ impl Engine {
 
     /// `here`: in the store that this page's sender reads, if it has one.
     fn stored(&mut self, rows: &[Row], here: bool, now: u64) {
-        let Some(row) = rows.first() else { return };
-        let lane = self.recorder.lane.as_ref().filter(|lane| lane.head.chain == row.chain);
-        self.proven |= lane.is_some();
-        let epoch = lane.filter(|lane| lane.published).map(|lane| lane.epoch);
-        let (mut bytes, mut note) = (0, String::new());
-        for row in rows {
-            note.push(if note.is_empty() { '[' } else { ',' });
-            let line = row.line();
-            bytes += line.len() as u64;
-            write_text(&line, &mut note);
+        let mut note = String::new();
+        // One task may have written to two lanes: one that was left and one that was opened.
+        for rows in rows.chunk_by(|a, b| a.chain == b.chain) {
+            let Some(Row { chain, .. }) = rows.first() else { continue };
+            self.proven |= self.recorder.lane.as_ref().is_some_and(|lane| lane.head.chain == *chain);
+            let epoch = self.chains.iter().find(|(known, _)| known == chain).and_then(|(_, epoch)| *epoch);
+            let mut bytes = 0;
+            for row in rows {
+                note.push(if note.is_empty() { '[' } else { ',' });
+                let line = row.line();
+                bytes += line.len() as u64;
+                write_text(&line, &mut note);
+            }
+            let count = rows.len() as u64;
+            match self.sender.as_mut().filter(|_| here) {
+                Some(sender) => {
+                    sender.stored(chain, epoch, count, bytes, now);
+                    if self.flushing {
+                        // What was on its way to the store when everything was wanted is part of it.
+                        sender.want(false);
+                    }
+                }
+                None => {
+                    let words = Words::default().text(Some("stored")).text(Some(chain)).numbers(&[count, bytes]);
+                    let words = match epoch {
+                        Some(epoch) => words.number(epoch),
+                        None => words,
+                    };
+                    self.effects.push(Effect::Tell(words.finish()));
+                }
+            }
         }
         note.push(']');
         self.note("stored", note);
-        let count = rows.len() as u64;
-        match self.sender.as_mut().filter(|_| here) {
-            Some(sender) => {
-                sender.stored(&row.chain, epoch, count, bytes, now);
-                if self.flushing {
-                    // What was on its way to the store when everything was wanted is part of it.
-                    sender.want(false);
-                }
-                self.step(now);
-            }
-            None => {
-                let words = Words::default().text(Some("stored")).text(Some(&row.chain)).numbers(&[count, bytes]);
-                let words = match epoch {
-                    Some(epoch) => words.number(epoch),
-                    None => words,
-                };
-                self.effects.push(Effect::Tell(words.finish()));
-            }
-        }
+        self.step(now);
     }
 
     /// Another page had written to this lane after its last row was read, and nothing of ours was stored.

@@ -51,6 +51,8 @@ pub struct Engine {
     candidates: Vec<Candidate>,
     /// The lane given up while the page is frozen, to go on with on return.
     left: Option<Candidate>,
+    /// The chains this page has written to, and the epoch of each if it is a published one.
+    chains: Vec<(String, Option<u64>)>,
     /// Captured and not yet handed to the store.
     unwritten: Vec<Row>,
     metas: Vec<(String, String)>,
@@ -89,6 +91,7 @@ impl Engine {
             drops: Drops::default(),
             candidates: Vec::new(),
             left: None,
+            chains: Vec::new(),
             unwritten: Vec::new(),
             metas: Vec::new(),
             writing: Vec::new(),
@@ -303,6 +306,30 @@ mod tests {
             queue.extend(engine.handle(input, 1_000, entropy));
         }
         left
+    }
+
+    #[test]
+    fn events_before_and_after_a_reset_in_one_task_are_both_told_of() {
+        let entropy = &mut Counter(0);
+        let mut engine = Engine::new(Config::parse("shop").unwrap(), entropy);
+        let mut writes = Vec::new();
+        let effects = engine.handle(Input::Opened(Vec::new(), true), 1_000, entropy);
+        answer(&mut engine, effects, &mut writes, entropy);
+        engine.capture(EventKind::Track, "a", "", "", 1_000, entropy).unwrap();
+        engine.reset();
+        engine.capture(EventKind::Track, "b", "", "", 1_000, entropy).unwrap();
+        let effects = engine.handle(Input::Flush, 1_000, entropy);
+        answer(&mut engine, effects, &mut writes, entropy);
+        let mut read = Vec::new();
+        let mut effects = engine.handle(Input::Written(writes.remove(0), Ok(())), 1_001, entropy);
+        while let Some(Effect::Read { id, chain, .. }) =
+            effects.iter().find(|effect| matches!(effect, Effect::Read { .. }))
+        {
+            read.push(chain.clone());
+            effects = engine.handle(Input::Read(*id, Some(Vec::new())), 1_002, entropy);
+        }
+        read.dedup();
+        assert_eq!(read.len(), 2, "both chains are read");
     }
 
     #[test]
