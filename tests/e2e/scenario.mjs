@@ -20,7 +20,7 @@ export const theBrowser = () => {
 }
 
 /** A scenario that opens its own browser, or none. */
-export function bare(name, work, timeout = 60_000) {
+export function bare(name, work, timeout = 120_000) {
   test(name, { timeout }, async (t) => {
     const site = await openSite()
     t.after(() => site.close())
@@ -32,7 +32,7 @@ export function bare(name, work, timeout = 60_000) {
  * `work` gets a `site` and a `profile`, both gone afterwards. No page of the profile may have had an exception that
  * nobody caught, whatever the scenario is about.
  */
-export function scenario(name, work, timeout = 40_000) {
+export function scenario(name, work, timeout = 90_000) {
   bare(
     name,
     async ({ t, site }) => {
@@ -52,7 +52,7 @@ export function scenario(name, work, timeout = 40_000) {
 /** A folder for the time of a test. */
 export function folder(t) {
   const path = mkdtempSync(join(tmpdir(), 'nymtrail-e2e-'))
-  t.after(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }))
+  t.after(() => rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }))
   return path
 }
 

@@ -153,5 +153,5 @@ scenario(
     assert.equal(python.status, 0, python.stdout + python.stderr)
     assert.match(last, /^[1-9]\d* passed, 0 failed/)
   },
-  110_000,
+  300_000,
 )
