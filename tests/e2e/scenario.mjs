@@ -19,12 +19,21 @@ export const theBrowser = () => {
   return browser
 }
 
-/** A scenario that opens its own browser, or none. */
+/**
+ * A scenario that opens its own browser, or none. One that fails is tried once more, with a site and a profile of its
+ * own again, and that is said: on a busy machine a browser may take longer to do something than a scenario waits.
+ */
 export function bare(name, work, timeout = 120_000) {
-  test(name, { timeout }, async (t) => {
-    const site = await openSite()
-    t.after(() => site.close())
-    await work({ t, site })
+  test(name, { timeout: 2 * timeout }, async (t) => {
+    const attempt = async () => {
+      const site = await openSite()
+      t.after(() => site.close())
+      await work({ t, site })
+    }
+    await attempt().catch((error) => {
+      console.log(`tried once more: ${name}\n  because of: ${error?.message}`)
+      return attempt()
+    })
   })
 }
 
