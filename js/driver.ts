@@ -10,6 +10,7 @@ import { openIdb } from './browser/idb.js'
 import { type Happening, listen } from './browser/lifecycle.js'
 import { hasLocks, tryLock, waitLock } from './browser/locks.js'
 import { memoryStore } from './browser/memory.js'
+import { overlay } from './browser/overlay.js'
 import { type Store, StoreError, type Write } from './browser/store.js'
 import type { Core, CoreClass, CoreStats, Host } from './core.js'
 import type { Verdict } from './types.js'
@@ -330,7 +331,8 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
         case 'Tell':
           return this.#tell?.(text)
         case 'Degrade':
-          return this.#use(memoryStore(), false)
+          // Only a write that failed makes a page degrade, so there is a store.
+          return this.#use(overlay(this.#open as Store), false)
         case 'Ready':
           return settle(this.#ready, this.#durable ? 'indexeddb' : 'memory')
         case 'Flushed':

@@ -2,10 +2,11 @@ import 'fake-indexeddb/auto'
 import { describe, test } from 'vitest'
 import { openIdb } from '../browser/idb.ts'
 import { memoryStore } from '../browser/memory.ts'
+import { overlay } from '../browser/overlay.ts'
 import { channelCases } from './channel-cases.ts'
-import { fresh } from './check.ts'
+import { equal, fails, fresh } from './check.ts'
 import { idbCases } from './idb-cases.ts'
-import { conformance } from './store-conformance.ts'
+import { all, conformance, lines, rows } from './store-conformance.ts'
 
 // The same cases run in real browsers, from tests/web: a fake cannot know what they do.
 describe('a store in memory', () => {
@@ -14,6 +15,34 @@ describe('a store in memory', () => {
       const store = memoryStore()
       return run({ open: async () => store })
     })
+})
+
+describe('a store in memory over one that takes nothing more', () => {
+  for (const [name, run] of Object.entries(conformance))
+    test(name, () => {
+      const store = overlay(memoryStore())
+      return run({ open: async () => store })
+    })
+
+  test('what was stored before stays in view and as it is', async () => {
+    const under = memoryStore()
+    await under.write({ add: rows('a', [0, 1]), put: [['x', 'old']] })
+    const store = overlay(under)
+    await store.write({ add: rows('b', [0]), put: [['x', 'new']] })
+    equal(await all(store, 'a'), lines('a', [0, 1]))
+    equal([await store.count('a'), await store.last('b')], [2, lines('b', [0])[0]])
+    equal(await store.metas(), [['x', 'new']])
+    equal([await under.metas(), await under.count('b')], [[['x', 'old']], 0])
+  })
+
+  test('a wipe deletes both, and one that can no longer be read counts as empty', async () => {
+    const under = memoryStore()
+    await under.write({ add: rows('a', [0]) })
+    const store = overlay(under)
+    await store.wipe()
+    await fails(under.metas(), 'closed')
+    equal([await all(overlay(under), 'a'), await overlay(under).metas()], [[], []])
+  })
 })
 
 describe('a store in IndexedDB', () => {

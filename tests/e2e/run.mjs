@@ -42,7 +42,7 @@ const count = ({ details, skip, todo }, outcome) => {
   else counts[outcome]++
 }
 // One file at a time: two browsers at once make each other late.
-const stream = run({ files, concurrency: 1 })
+const stream = run({ files, concurrency: 1, timeout: 600_000 })
 stream.on('test:pass', (data) => data.nesting || count(data, 'passed'))
 stream.on('test:fail', (data) => data.nesting || count(data, 'failed'))
 stream.compose(spec).pipe(process.stdout)

@@ -22,13 +22,29 @@ export const theBrowser = () => {
 /**
  * A scenario that opens its own browser, or none. One that fails is tried once more, with a site and a profile of its
  * own again, and that is said: on a busy machine a browser may take longer to do something than a scenario waits.
+ * What `t.after` is given runs when the try is over, the last one first.
  */
 export function bare(name, work, timeout = 120_000) {
-  test(name, { timeout: 2 * timeout }, async (t) => {
+  test(name, { timeout: 2 * timeout }, async (context) => {
     const attempt = async () => {
-      const site = await openSite()
-      t.after(() => site.close())
-      await work({ t, site })
+      const last = []
+      const t = { after: (undo) => last.unshift(undo), diagnostic: (text) => context.diagnostic(text) }
+      const tidy = async () => {
+        // One that fails must not keep the others from ending what they have started.
+        for (const undo of last.splice(0))
+          await Promise.resolve()
+            .then(undo)
+            .catch((error) => t.diagnostic(String(error)))
+      }
+      // For a try that is broken off by the time limit.
+      context.after(tidy)
+      try {
+        const site = await openSite()
+        t.after(() => site.close())
+        await work({ t, site })
+      } finally {
+        await tidy()
+      }
     }
     await attempt().catch((error) => {
       console.log(`tried once more: ${name}\n  because of: ${error?.message}`)

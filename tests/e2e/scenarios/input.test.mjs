@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { sleep, until } from '../browsers/page.mjs'
 import { assertAddsUp, begin, engine, exportOf, names, scenario, statsOf, track, verdictOf } from '../scenario.mjs'
+import { dump } from '../storage.mjs'
 
 const numbered = (prefix, count) => Array.from({ length: count }, (_, i) => `${prefix}${i}`)
 
@@ -55,32 +56,69 @@ scenario('quota full: nothing is lost', async ({ site, profile }) => {
   await until(() => site.taken().length === 90, 'everything is delivered')
   assert.deepEqual(names(site.taken()).sort(), [...expected].sort())
   await until(async () => (await statsOf(page)).pending === 0, 'settled')
-  assertAddsUp(await statsOf(page))
-  assert.equal((await statsOf(page)).storage, 'memory')
+  const stats = await statsOf(page)
+  assertAddsUp(stats)
+  assert.equal(stats.storage, 'memory')
+  assert.equal(stats.captured, 90, 'what was stored before still counts')
   assert.equal((await verdictOf(page)).verdict, 'holds')
+  assert.deepEqual(names((await exportOf(page)).rows).sort(), [...expected].sort(), 'and is still there')
   assert.deepEqual(page.warnings(), ['quota'])
+})
+
+scenario('quota full, then consent withdrawn: the database is gone all the same', async ({ site, profile }) => {
+  site.head = FULL
+  const page = await profile.open(site.url('/page'))
+  await begin(page)
+  await track(page, 3, 'stored-')
+  await until(() => site.taken().length === 3, 'delivered')
+  await page.evaluate(() => {
+    globalThis.full = true
+  })
+  await track(page, 3, 'full-')
+  await until(async () => (await statsOf(page)).storage === 'memory', 'in memory')
+  await page.evaluate(() => globalThis.trail.erase())
+  assert.deepEqual((await dump(page)).databases, [])
 })
 
 if (engine === 'chromium')
   scenario('quota full, by the browser itself: nothing is lost', async ({ site, profile }) => {
     const page = await profile.open(site.url('/page'))
     const devtools = await profile.context.newCDPSession(page.page)
-    await devtools.send('Storage.overrideQuotaForOrigin', { origin: site.origin, quotaSize: 200_000 })
+    const quota = (quotaSize) => devtools.send('Storage.overrideQuotaForOrigin', { origin: site.origin, quotaSize })
+    await quota(200_000)
     await begin(page)
     await track(page, 5, 'stored-')
     await until(() => site.taken().length === 5, 'delivered')
+    const expected = numbered('stored-', 5)
     for (let round = 0; round < 10; round++) {
+      expected.push(...numbered(`full-${round}-`, 20))
       await page.evaluate((round) => {
         for (let i = 0; i < 20; i++)
           globalThis.trail.track(`full-${round}-${i}`, { text: Array(20).fill('some text '.repeat(20)) })
       }, round)
       await sleep(50)
     }
-    await until(() => site.taken().length === 205, 'everything is delivered', 20_000)
-    await until(async () => (await statsOf(page)).pending === 0, 'settled')
+    const before = await until(async () => {
+      const stats = await statsOf(page)
+      return stats.storage === 'memory' && stats.waiting === 0 && stats
+    }, 'in memory')
+    assertAddsUp(before)
+    assert.equal(before.captured, 205, 'what was stored before still counts')
+    assert.deepEqual(page.warnings(), ['quota'])
+    // The last events go from memory. Of those in the store, some may wait for a page that can settle them there.
+    const last = numbered('full-9-', 20)
+    await until(() => last.every((name) => names(site.taken()).includes(name)), 'the last ones are delivered')
+    await page.evaluate(() => globalThis.trail.flush())
+    await quota(100_000_000)
+    await page.reload()
+    await page.until(() => 'createTrail' in globalThis)
+    await begin(page)
+    await until(() => new Set(names(site.taken())).size === 205, 'everything is delivered')
+    assert.deepEqual([...new Set(names(site.taken()))].sort(), expected.sort())
+    const ids = new Map(site.taken().map((row) => [row.id, row.event.n]))
+    assert.equal(ids.size, 205, 'each under one id')
     assertAddsUp(await statsOf(page))
     assert.equal((await verdictOf(page)).verdict, 'holds')
-    assert.deepEqual(page.warnings(), ['quota'])
   })
 
 scenario('the database is deleted while it is open: the client goes on', async ({ site, profile }) => {

@@ -1,0 +1,40 @@
+/** What a page goes on with when its store takes nothing more: new rows in memory, with all that is stored in view. */
+import { memoryStore } from './memory.js'
+import type { Store, StoreError } from './store.js'
+
+/** A store in memory over `under`, which is read, and wiped, but not written to any more. */
+export function overlay(under: Store): Store {
+  const over = memoryStore()
+  /** Both are asked at once, as operations take effect in order; what can no longer be read is not there. */
+  const both = <T>(ask: (store: Store) => Promise<T>, nothing: T): Promise<[T, T]> =>
+    Promise.all([ask(over), ask(under).catch(() => nothing)])
+
+  return {
+    ...over,
+    // A lane is in one of the two: a page that degrades opens a new one.
+    async read(...range) {
+      const [above, below] = await both((store) => store.read(...range), [])
+      return above.length ? above : below
+    },
+    async last(chain) {
+      const [above, below] = await both((store) => store.last(chain), undefined)
+      return above ?? below
+    },
+    async count(chain) {
+      const [above, below] = await both((store) => store.count(chain), 0)
+      return above || below
+    },
+    async metas() {
+      const metas = new Map((await both((store) => store.metas(), [])).reverse().flat())
+      return [...metas].sort(([a], [b]) => (a < b ? -1 : 1))
+    },
+    async wipe() {
+      await over.wipe()
+      // A database that cannot even be opened can only be said to be still there.
+      await under.wipe().catch((error: StoreError) => {
+        if (error.kind !== 'closed') throw error
+      })
+    },
+    close: under.close,
+  }
+}
