@@ -1,7 +1,7 @@
 /** From rows to a request and from its answer to outcomes. Which rows go when is the core's affair. */
 import type { Code } from './errors.js'
 import { page } from './page.js'
-import type { Activity, Batch, Endpoint, EndpointResponse, Settlement } from './types.js'
+import type { Activity, Batch, EncodedRequest, Endpoint, EndpointResponse, Settlement } from './types.js'
 
 /** What the browser grants all keepalive requests of a page together: 64 KiB; we stop short of it, as others share it. */
 const KEEPALIVE_BYTES = 60_000
@@ -9,6 +9,8 @@ const KEEPALIVE_BYTES = 60_000
 const KEEPALIVE_REQUESTS = 9
 /** After this many ms a request counts as failed. */
 const TIMEOUT = 30_000
+/** Below this many bytes compression gains less than it costs. */
+const GZIP_FROM = 1024
 
 /** What became of rows: one letter for each of them, or for all; status 0: no answer. */
 interface Result {
@@ -51,10 +53,13 @@ export function makeTransport(
   async function send(batch: Batch, exit: boolean): Promise<Result> {
     const { rows } = batch
     const { limits } = endpoint
-    let request: ReturnType<Endpoint['encode']>
+    let request: EncodedRequest
     let bytes: number
     try {
-      request = endpoint.encode(batch)
+      const encoded = endpoint.encode(batch)
+      // Nothing of it is for this service.
+      if (encoded === null) return { status: 204, events: 'a' }
+      request = encoded
       const { body } = request
       bytes = typeof body === 'string' ? new TextEncoder().encode(body).length : body.length
     } catch {
@@ -76,10 +81,7 @@ export function makeTransport(
    * Sends while the page is leaving: keepalive within the page's budget. What is over it waits in the store for the next
    * visit: a beacon would name the page's full address in `Referer` and carry cookies, and neither can be switched off.
    */
-  async function lastWord(
-    request: ReturnType<Endpoint['encode']>,
-    bytes: number,
-  ): Promise<EndpointResponse | undefined> {
+  async function lastWord(request: EncodedRequest, bytes: number): Promise<EndpointResponse | undefined> {
     const budget = page()
     if (!endpoint.keepalive || budget.requests >= KEEPALIVE_REQUESTS || budget.bytes + bytes > KEEPALIVE_BYTES) return
     budget.requests++
@@ -94,11 +96,13 @@ export function makeTransport(
 
   /** One request and its answer; undefined when there was none. */
   async function exchange(
-    request: ReturnType<Endpoint['encode']>,
+    request: EncodedRequest,
     bytes: number,
     exit: boolean,
   ): Promise<EndpointResponse | undefined> {
-    const { url, method = 'POST', headers = {}, body } = request
+    const { url, method = 'POST', body } = request
+    const packed = endpoint.gzip && !exit && bytes > GZIP_FROM ? await gzip(body) : undefined
+    const headers = { ...request.headers, ...(packed && { 'content-encoding': 'gzip' }) }
     emit({ type: 'request', url, bytes, body, exit })
     const abort = new AbortController()
     inFlight.add(abort)
@@ -108,7 +112,7 @@ export function makeTransport(
       const response = await fetch(url, {
         method,
         headers,
-        body: body as BodyInit,
+        body: (packed ?? body) as BodyInit,
         keepalive: exit,
         signal: abort.signal,
         // No cookie may join two epochs, and no address of a page may leave in a header.
@@ -162,6 +166,16 @@ export function makeTransport(
 
 /** No answer, or none that can be used: try again later. */
 const failed: Result = { status: 0, events: 'r' }
+
+/** The body compressed; undefined where the browser cannot. */
+async function gzip(body: string | Uint8Array): Promise<Blob | undefined> {
+  try {
+    const packed = new Blob([body as BlobPart]).stream().pipeThrough(new CompressionStream('gzip'))
+    return await new Response(packed).blob()
+  } catch {
+    return
+  }
+}
 
 const LETTERS: Record<string, string> = { ack: 'a', retry: 'r', drop: 'd', fork: 'f', split: 's' }
 

@@ -114,12 +114,21 @@ export interface Endpoint {
     readonly eventBytes?: number
     readonly perRequest?: 'batch' | 'event'
   }
-  /** Makes the request for a batch. One that throws counts as `retry` and warns `endpoint_failed`. */
-  encode(batch: Batch): EncodedRequest
+  /**
+   * Makes the request for a batch; `null` when none of its rows is anything for this service (the row that opens a
+   * chain, for one that knows no chains): they are settled without a request. One that throws counts as `retry` and
+   * warns `endpoint_failed`.
+   */
+  encode(batch: Batch): EncodedRequest | null
   /** Reads the answer. One that throws counts as `retry` and warns `endpoint_failed`. */
   settle(response: EndpointResponse, batch: Batch): Settlement
   /** Whether it may be sent while the page is leaving: it is CORS-simple or same-origin. */
   readonly keepalive: boolean
+  /**
+   * The service takes `Content-Encoding: gzip`: bodies over 1 KB are compressed, except while the page is leaving.
+   * Default `false`; on another origin the header costs a preflight.
+   */
+  readonly gzip?: boolean
   /** `false`: it needs a secret, so it must go through the site's own proxy; refused without `proxied: true`. */
   readonly browserSafe: boolean
 }

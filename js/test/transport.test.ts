@@ -200,9 +200,9 @@ describe('the collector', () => {
     'https://trail.example/v1/batch',
     'https://trail.example/v1/batch/',
   ])('at %s', (url) => {
-    expect(collector(url).encode({ deployment: 'd', epoch: null, chain: 'c', rows: [], sentAt: 0, ageMs: 0 }).url).toBe(
-      'https://trail.example/v1/batch',
-    )
+    expect(
+      collector(url).encode({ deployment: 'd', epoch: null, chain: 'c', rows: [], sentAt: 0, ageMs: 0 })?.url,
+    ).toBe('https://trail.example/v1/batch')
   })
 
   test.each<[string, number, object[], string]>([
