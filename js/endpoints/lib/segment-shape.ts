@@ -7,7 +7,7 @@ import { placeOf } from './vendor-parts.js'
  * table, while properties are spread over a table for each event's name; and traits would take them into the profiles
  * of users. `context.ip` is the value that stands for no address.
  */
-export function toMessage(event: EventRow): Record<string, unknown> & { type: string } {
+export function toMessage(event: EventRow): { type: string; context: object; [field: string]: unknown } {
   const { row, uuid, kind, name, props, user, group, device, visit, url, referrer, columns } = event
   // A group that lacks its pseudonym cannot be a `group` message, and rows that are no events are like tracked ones.
   const type = kind === 'page' || kind === 'identify' || (kind === 'group' && group) ? kind : 'track'

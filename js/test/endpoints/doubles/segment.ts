@@ -41,7 +41,7 @@ export function messageProblem(message: unknown, ...extra: string[]): string | u
   if (typeof messageId !== 'string' || !messageId || messageId.length > 100) return 'bad messageId'
   if (!isTime(message.timestamp)) return 'bad timestamp'
   if (!isObject(context) || (context.page !== undefined && !isObject(context.page))) return 'bad context'
-  if (onlyKeys(context, 'ip', 'library', 'page', 'groupId', 'nymtrail')) return 'unknown context'
+  if (onlyKeys(context, 'ip', 'library', 'page', 'groupId', 'nymtrail', ...extra)) return 'unknown context'
   const part = type === 'identify' || type === 'group' ? message.traits : message.properties
   return isObject(part) ? undefined : 'no properties or traits'
 }
