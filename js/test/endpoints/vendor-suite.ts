@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Columns } from '../../endpoints/lib/event.ts'
 import { readOptions } from '../../options.ts'
-import type { Endpoint, Row } from '../../types.ts'
+import type { EncodedRequest, Endpoint, Row } from '../../types.ts'
 import {
   BODIES,
   chainOf,
@@ -45,6 +45,8 @@ export interface Vendor<E> {
   giant: object
   /** Rows that are over the limit of a request together. */
   tooMany(): string[]
+  /** It needs a secret, so the client takes it only with `proxied: true`. */
+  needsProxy?: true
   /** It was asked to keep the sender's address. */
   keepsAddress?: true
   /** Answers that are no acknowledgement, whatever their status; beside those that are none anywhere. */
@@ -211,7 +213,10 @@ export function vendorSuite<E>(name: string, vendor: Vendor<E>): void {
     const batch = { deployment: 'shop', epoch: null, chain: '', rows, sentAt: T0, ageMs: 0 }
     const request = endpoint.encode(batch)
     expect(endpoint.keepalive).toBe(isCorsSimple(request ?? {}))
-    expect(readOptions({ deployment: 'shop', consent: 'granted', endpoint })).toHaveProperty('endpoint', endpoint)
+    const options = { deployment: 'shop', consent: 'granted', endpoint } as const
+    const refused = { code: 'endpoint_needs_proxy', option: 'endpoint' }
+    expect(readOptions(options)).toMatchObject(vendor.needsProxy ? refused : { endpoint })
+    expect(readOptions({ ...options, proxied: true })).toMatchObject({ endpoint })
     expect(endpoint.name).toBe(name.split(' ')[0])
     const exit = await deliver(endpoint, chainOf(), true)
     expect(exit.events).toMatch(endpoint.keepalive ? /^a+$/ : /^r+$/)
@@ -235,6 +240,20 @@ export function vendorSuite<E>(name: string, vendor: Vendor<E>): void {
     expect(JSON.stringify(double.exported())).toContain('naïve 日本')
   })
 
+  test(`${name}: requests of two epochs share nothing that could join them`, () => {
+    const ids = (rows: string[]) => {
+      // One by one, as some send no more than one.
+      const one = (row: string) => ({ deployment: 'shop', epoch: 1, chain: '', rows: [row], sentAt: T0, ageMs: 0 })
+      return new Set(rows.flatMap((row) => [...idsIn(endpoint.encode(one(row)))]))
+    }
+    const day = ids(chainOf())
+    const renewed = JSON.stringify(BODIES).replace(/"(p1\.)?[\w-]{22}"/g, (id) => id.replace(/..."$/, 'new"'))
+    const next = ids(chainOf(JSON.parse(renewed), 'two'))
+    expect([...day].filter((id) => next.has(id))).toEqual([])
+    // What it would find: each row's salt and link, the chain, device, visit, user, group, and the event's id.
+    expect(day.size).toBeGreaterThan(20)
+  })
+
   test(`${name}: no request has a cookie or a referrer, and no address is kept`, async () => {
     await sendAll(endpoint, chainOf())
     for (const { headers } of double.requests) {
@@ -244,6 +263,19 @@ export function vendorSuite<E>(name: string, vendor: Vendor<E>): void {
     // The address that every double takes for the sender's.
     expect(JSON.stringify(double.exported()).includes('203.0.113.7')).toBe(vendor.keepsAddress ?? false)
   })
+}
+
+/** Words in the texts of a request that are long enough to be an id of somebody. */
+function idsIn(request: EncodedRequest | null): Set<string> {
+  const words = new Set<string>()
+  const look = (value: unknown): void => {
+    if (typeof value === 'string') for (const [word] of value.matchAll(/[\w-]{22,}/g)) words.add(word)
+    if (typeof value === 'object' && value !== null) Object.values(value).forEach(look)
+  }
+  const { headers, url } = request as EncodedRequest
+  const body = String(request?.body)
+  look([headers, url, JSON.parse(body.startsWith('data=') ? decodeURIComponent(body.slice(5)) : body)])
+  return words
 }
 
 /** The object anywhere in it that has this key. */
