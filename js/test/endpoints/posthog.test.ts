@@ -104,6 +104,10 @@ test('v1 answers for each event', async () => {
   const ids = double.requests.map(({ headers }) => headers['posthog-request-id'])
   expect(new Set(ids).size).toBe(ids.length)
   expect(double.requests[0]?.headers['content-encoding']).toBe('gzip')
+  // Kept, but without a person: as good as taken.
+  const uuid = JSON.parse(body).batch[0].uuid
+  double.faults.push({ body: { results: { [uuid]: { result: 'warning', details: 'person_processing_disabled' } } } })
+  expect(await deliver(endpoint, rows)).toMatchObject({ events: 'arrrrr' })
   await double.close()
 })
 

@@ -162,13 +162,14 @@ export function vendorSuite<E>(name: string, vendor: Vendor<E>): void {
     })
 
   test(`${name}: too large a batch is split, and one giant event is dropped`, async () => {
+    // Some limits are of megabytes.
     const rows = vendor.tooMany()
     const { acknowledged, dropped, left } = await sendAll(endpoint, rows)
     expect([acknowledged.length, dropped, left]).toEqual([rows.length, [], []])
     expect(seqs()).toEqual(rows.map((_, at) => at))
     const giant = chainWith(track('a'), vendor.giant, track('b'))
     expect((await sendAll(endpoint, giant)).dropped).toEqual([3])
-  })
+  }, 30_000)
 
   test(`${name}: what is no acknowledgement is tried again`, async () => {
     const rows = manyRows(3)
