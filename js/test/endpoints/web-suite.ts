@@ -174,7 +174,10 @@ export function webSuite(name: string, subject: Subject) {
     if (!subject.whole)
       test('a batch without an event needs no request', async () => {
         const [open, page] = chainOf() as [string, string]
-        expect(await deliver(endpoint, [open, erased(page)])).toMatchObject({ events: 'a', warnings: [] })
+        expect(await deliver(endpoint, [open, erased(page)])).toMatchObject({
+          events: expect.stringMatching(/^a+$/),
+          warnings: [],
+        })
         expect(double.requests).toEqual([])
       })
   })
