@@ -70,7 +70,7 @@ export function plausible({ domain, url = 'https://plausible.io', link = false }
   }
 }
 
-/** Up to 30 texts. The limits are in bytes, 300 for a name and 2000 for a value: a UTF-16 unit has 3 at the most, or 2. */
+/** Up to 30 texts. Plausible's limits are 300 bytes for a name and 2000 for a value; a UTF-16 unit takes 3 at the most. */
 function propertiesOf(props: Record<string, unknown>): Record<string, string> | undefined {
   const found = Object.entries(props)
     .filter(([name, value]) => name.trim() && value !== null && value !== '')

@@ -49,7 +49,12 @@ test('no id of a person, browser or visit is sent, nor anything that two events 
 })
 
 test('what is over the limits is cut, and no character in two', async () => {
-  const props = Object.fromEntries([...Array(40)].map((_, at) => [`${at} ${'é'.repeat(120)}`, '🎉'.repeat(256)]))
+  const props = Object.fromEntries(
+    [...Array(40)].map((_, at) => [
+      `${at} ${'é'.repeat(120)}`,
+      at % 2 ? '🎉'.repeat(256) : Array(4).fill('再'.repeat(250)),
+    ]),
+  )
   const long = { k: 'page', c: { url: `https://shop.example/${'ü'.repeat(3000)}` }, p: { '': 'x', ' ': 'y', z: '' } }
   await sendAll(make(double.url), chainOf([{ k: 'track', n: 'é🎉'.repeat(64), p: props }, long]))
   expect(double.events).toHaveLength(2)
