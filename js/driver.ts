@@ -89,7 +89,7 @@ interface Config {
   pin?: string
   period?: string
   identifiers?: string[]
-  flush?: { count?: number; bytes?: number; age_ms?: number }
+  flush?: { count?: number; bytes?: number; age_ms?: number; pause_ms?: number }
   limits?: { rows?: number; bytes?: number }
 }
 
@@ -296,9 +296,9 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
         case 'ReleaseLane':
           return this.#release(text)
         case 'Elect':
-          return this.#elect()
+          return this.#elect(number)
         case 'Survey':
-          return this.#survey()
+          return this.#survey(number)
         case 'Resign':
           this.#leave?.()
           this.#leave = undefined
@@ -365,17 +365,25 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       this.#lanes.delete(chain)
     }
 
-    #elect() {
-      if (!hasLocks()) return this.#survey()
-      this.#leave = waitLock(`${this.#name}/sender`, () => this.#survey())
+    #elect(term: number) {
+      if (!hasLocks()) return this.#survey(term)
+      this.#leave = waitLock(`${this.#name}/sender`, () => this.#survey(term))
       return
     }
 
-    #survey() {
-      return this.#metas().then(
-        (metas) => this.#feed('Elected', 0, '', metas.flat()),
-        () => {},
-      )
+    /** All metas, and where each lane ends. */
+    async #survey(term: number) {
+      try {
+        const store = await this.#connect()
+        const metas = await store.metas()
+        const tops = metas.map(async ([key]) => {
+          const line = await lastOf(store, key)
+          return line ? [`top/${chainOf(key)}`, String(seqOf([line]))] : []
+        })
+        this.#feed('Elected', term, '', [...metas, ...(await Promise.all(tops))].flat())
+      } catch {
+        // Without a store nothing can be sent from it.
+      }
     }
 
     /** Reads every row of every chain, in order. */
@@ -431,7 +439,7 @@ function settle<T>(waiting: ((value: T) => void)[], value: T) {
 /** The configuration in words, as src/core/config.rs reads it. */
 function configWords(config: Config): string {
   const { deployment, mode, secret, pin, period, identifiers = [], flush = {}, limits = {} } = config
-  const counts = [flush.count, flush.bytes, flush.age_ms, limits.rows, limits.bytes]
+  const counts = [flush.count, flush.bytes, flush.age_ms, flush.pause_ms, limits.rows, limits.bytes]
   const words = [deployment, mode, secret, pin, period, ...counts].map((word) => word ?? '-')
   return [...words, ...identifiers.map(encodeURIComponent)].join(' ')
 }

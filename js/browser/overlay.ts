@@ -2,15 +2,30 @@
 import { memoryStore } from './memory.js'
 import type { Store, StoreError } from './store.js'
 
-/** A store in memory over `under`, which is read, and wiped, but not written to any more. */
+/** A store in memory over `under`, which is read, removed from and wiped, but gets nothing new any more. */
 export function overlay(under: Store): Store {
   const over = memoryStore()
+  /** What was removed below. */
+  let removed: Promise<unknown> = Promise.resolve()
   /** Both are asked at once, as operations take effect in order; what can no longer be read is not there. */
   const both = <T>(ask: (store: Store) => Promise<T>, nothing: T): Promise<[T, T]> =>
     Promise.all([ask(over), ask(under).catch(() => nothing)])
 
   return {
     ...over,
+    async write(write) {
+      const failure = over.write(write).then(
+        () => undefined,
+        (error: StoreError) => error,
+      )
+      // Perhaps of rows that were on their way below when one before them failed.
+      const { remove = [] } = write
+      if (remove.length) removed = Promise.all([removed, under.write({ remove }).catch(() => {})])
+      // What was called later is not answered sooner.
+      await removed
+      const error = await failure
+      if (error) throw error
+    },
     // A lane is in one of the two: a page that degrades opens a new one.
     async read(...range) {
       const [above, below] = await both((store) => store.read(...range), [])

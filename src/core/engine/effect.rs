@@ -17,8 +17,9 @@ pub enum Input {
     Commit,
     /// The write of that number was carried out, or failed.
     Written(u64, Result<(), StoreErrorKind>),
-    /// This page sends, from now on or since before; these are all metas.
-    Elected(Vec<(String, String)>),
+    /// This page sends, from now on or since before: the term it stood for, all metas and where each lane ends (`top/` and
+    /// the chain, with the last seq).
+    Elected(u64, Vec<(String, String)>),
     /// The lines of the read of that number, or the store's failure.
     Read(u64, Option<Vec<String>>),
     /// The endpoint's outcome for the batch of that number.
@@ -54,10 +55,10 @@ pub enum Effect {
     HoldLane(String),
     /// Give up a lane.
     ReleaseLane(String),
-    /// Stand for election as the sender.
-    Elect,
+    /// Stand for election as the sender, for that term.
+    Elect(u64),
     /// Read all metas once more, for [`Input::Elected`]: there may be lanes that nobody told of.
-    Survey,
+    Survey(u64),
     /// Stop being the sender, or standing for it.
     Resign,
     /// Change the store, in one transaction that comes back with the number.
