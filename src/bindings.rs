@@ -250,6 +250,7 @@ fn input(kind: u32, number: u64, text: &str, list: &str) -> Option<Input> {
         15 => Input::Hurry,
         16 => Input::Close,
         17 => Input::Erase,
+        18 => Input::Restored(number == 1),
         _ => return None,
     })
 }
@@ -318,6 +319,7 @@ fn write_effect(frames: &mut String, effect: Effect) {
         Effect::Flushed(code) => begin(frames, 13, 0, code.map_or("", Code::as_str)),
         Effect::Warn(code) => begin(frames, 14, 0, code.as_str()),
         Effect::Survey(term) => begin(frames, 16, term, ""),
+        Effect::Restore => begin(frames, 17, 0, ""),
         Effect::Note(kind, detail) => {
             begin(frames, 15, 0, kind);
             push(frames, &detail);

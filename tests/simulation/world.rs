@@ -109,6 +109,7 @@ enum Pending {
     TryLane(String),
     Last(String),
     Opening,
+    Restore,
     Survey(u64),
     Batch(u64, Vec<String>),
 }
@@ -464,6 +465,21 @@ impl World {
                 let last = self.store_of(at).chain(&chain, 0).next_back().cloned();
                 Input::LaneTaken(chain, rows, last)
             }
+            Pending::Restore => {
+                let full = self.full;
+                if let Some(memory) = self.pages[at].memory.take_if(|_| !full) {
+                    self.store.rows.extend(memory.rows);
+                    self.store.metas.extend(memory.metas);
+                    // What was written meanwhile goes there right behind.
+                    for pending in &mut self.pages[at].pending {
+                        if let Pending::Write(_, _, begun @ None) = pending {
+                            self.begun += 1;
+                            *begun = Some(self.begun);
+                        }
+                    }
+                }
+                Input::Restored(!full)
+            }
             Pending::Opening => Input::Opened(self.store.metas.clone().into_iter().collect(), true),
             Pending::Survey(term) => Input::Elected(term, self.store_of(at).survey()),
             Pending::Batch(id, lines) => Input::Answered(id, self.answer(&lines)),
@@ -604,6 +620,7 @@ impl World {
                     }
                 }
             }
+            Effect::Restore => page.pending.push_back(Pending::Restore),
             Effect::Degrade => page.memory = Some(Store::default()),
             Effect::Ready | Effect::Flushed(_) | Effect::Warn(_) | Effect::Note(..) => {}
         }

@@ -42,6 +42,8 @@ pub enum Input {
     Hurry,
     /// The client is closed by its owner.
     Close,
+    /// What was in this page's memory is in the durable store, or it still takes nothing.
+    Restored(bool),
     /// Everything is about to be deleted: nothing is written or sent any more.
     Erase,
 }
@@ -93,6 +95,8 @@ pub enum Effect {
     Tell(String),
     /// Go on with a store in memory: the durable one does not take any more.
     Degrade,
+    /// Move what is in memory to the durable store and go on there, if it takes it again.
+    Restore,
     /// Calls may come in.
     Ready,
     /// All that wait for a flush are told: nothing is pending, or why something is.

@@ -18,6 +18,8 @@ use alloc::{string::String, vec::Vec};
 
 /// Idle lanes that a starting page tries to take before it opens its own: each try costs a lock and a read.
 const LANES_TRIED: usize = 4;
+/// How often a page in memory tries the durable store: each try writes all it has.
+const RESTORE_EVERY_MS: u64 = 60_000;
 
 impl Engine {
     pub(super) fn opened(&mut self, metas: Vec<(String, String)>, durable: bool, now: u64) {
@@ -205,7 +207,7 @@ impl Engine {
                 self.abandon(chain.into());
                 self.link_again(rows, entropy);
             }
-            Err(kind) => self.degrade(rows, kind, entropy),
+            Err(kind) => self.degrade(rows, kind, now, entropy),
         }
     }
 
@@ -269,12 +271,13 @@ impl Engine {
     }
 
     /// The store does not take any more: this page goes on in memory with all that is not stored.
-    fn degrade(&mut self, mut lost: Vec<Row>, kind: StoreErrorKind, entropy: &mut dyn Entropy) {
+    fn degrade(&mut self, mut lost: Vec<Row>, kind: StoreErrorKind, now: u64, entropy: &mut dyn Entropy) {
         let code = if kind == StoreErrorKind::Quota { Code::Quota } else { Code::StorageDisabled };
         self.effects.push(Effect::Warn(code));
         self.resign();
         self.effects.push(Effect::Degrade);
         self.degraded = true;
+        self.restore_at = Some(now + RESTORE_EVERY_MS);
         self.durable_until = self.last_id;
         self.sender = Some(Sender::new(&self.config, &[]));
         self.take_back(&mut lost);
@@ -285,6 +288,26 @@ impl Engine {
             self.given_up = Some(lane.head.chain);
         }
         self.move_to_memory(lost, entropy);
+    }
+
+    /// Whether the durable store takes anything again is tried now and then.
+    pub(super) fn restore_when_due(&mut self, now: u64) {
+        // A clock that was set back does not put it off.
+        if self.degraded && self.restore_at.is_some_and(|at| now >= at || now + RESTORE_EVERY_MS < at) {
+            self.restore_at = None;
+            self.effects.push(Effect::Restore);
+        }
+    }
+
+    pub(super) fn restored(&mut self, done: bool, now: u64) {
+        if done {
+            // From here on this page is one among others again: the elected one sends, and looks for what came.
+            self.degraded = false;
+            self.sender = None;
+            self.effects.extend([Effect::Elect(self.term), Effect::Tell("opened".into())]);
+        } else {
+            self.restore_at = Some(now + RESTORE_EVERY_MS);
+        }
     }
 
     /// Adds the rows on their way to the store behind `lost`, which is of one chain: they would not link. Should they be

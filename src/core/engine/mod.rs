@@ -88,6 +88,8 @@ pub struct Engine {
     resting: bool,
     /// The store is this page's memory.
     degraded: bool,
+    /// When to try the durable store again; `None`: there is none.
+    restore_at: Option<u64>,
     /// The last write that the durable store was asked for before that.
     durable_until: u64,
     effects: Vec<Effect>,
@@ -120,6 +122,7 @@ impl Engine {
             flushing: false,
             resting: false,
             degraded: false,
+            restore_at: None,
             durable_until: 0,
             effects: Vec::new(),
         }
@@ -147,6 +150,7 @@ impl Engine {
                 Input::Hurry => self.run(),
                 Input::Close => self.close(now, entropy),
                 Input::Erase => self.erase(),
+                Input::Restored(done) => self.restored(done, now),
             }
         }
         core::mem::take(&mut self.effects)

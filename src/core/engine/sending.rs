@@ -33,6 +33,7 @@ impl Engine {
     }
 
     pub(super) fn step(&mut self, now: u64) {
+        self.restore_when_due(now);
         if let Some(sender) = &mut self.sender {
             let step = sender.step(now);
             self.carry_out(step, now);
