@@ -16,8 +16,8 @@ export const withPath = (url: string, path: string): string => {
 }
 
 /**
- * An answer that is about the request, not about its events: {@link settleByStatus}, and for 403, 406, 410 and 415 too
- * the address or its rights are wrong, so the events stay.
+ * An answer that does not say what became of the events: {@link settleByStatus}, but nothing is acknowledged, and for
+ * 403, 406, 410 and 415 too the address, its rights or the media type are wrong, so the events stay.
  */
 export const settleRefused = (response: EndpointResponse): Settlement =>
-  [403, 406, 410, 415].includes(response.status) ? 'retry' : settleByStatus(response)
+  response.status < 400 || [403, 406, 410, 415].includes(response.status) ? 'retry' : settleByStatus(response)

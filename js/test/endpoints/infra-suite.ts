@@ -123,7 +123,10 @@ export function infraSuite(name: string, { endpoint, open, deduplicates, retried
       const service = await start({})
       const rows = chainOf()
       rows[2] = erased(rows[2] as string)
-      expect(await deliver(endpoint(service.url), rows)).toMatchObject({ events: 'a', warnings: [] })
+      expect(await deliver(endpoint(service.url), rows)).toMatchObject({
+        events: expect.stringMatching(/^a+$/),
+        warnings: [],
+      })
       const found = service.exported()
       expect(found).toHaveLength(rows.length)
       verifyColumns(found)
@@ -136,7 +139,7 @@ export function infraSuite(name: string, { endpoint, open, deduplicates, retried
       const service = await start({})
       const rows = manyRows(60)
       for (const from of [0, 25, 50])
-        expect((await deliver(endpoint(service.url), rows.slice(from, from + 25))).events).toBe('a')
+        expect((await deliver(endpoint(service.url), rows.slice(from, from + 25))).events).toMatch(/^a+$/)
       expect(service.exported()).toHaveLength(61)
       verifyColumns(service.exported())
       const { encode } = endpoint(service.url)
