@@ -3,15 +3,12 @@
  * hold the chain together too, the chain is verified from what the service hands out again, and nothing but an answer
  * that is understood acknowledges anything.
  */
-import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Columns } from '../../endpoints/lib/event.ts'
-import type { Batch, EncodedRequest, Endpoint, Row } from '../../types.ts'
+import type { EncodedRequest, Endpoint, Row } from '../../types.ts'
 import {
-  BODIES,
   chainOf,
-  DEVICE,
   deliver,
   isCorsSimple,
   manyRows,
@@ -21,6 +18,7 @@ import {
   T0,
   verifyColumns,
 } from './harness.ts'
+import { batchOf, erased, exampleRows, longRows } from './infra-rows.ts'
 
 type Server = Awaited<ReturnType<typeof openDouble>>
 
@@ -43,39 +41,6 @@ export interface Particulars {
   /** Answers that say that a batch cannot be taken as a whole. */
   refused: readonly Reply[]
 }
-
-/** Rows whose body is long: about this many bytes each. */
-export const longRows = (count: number, bytes: number, start?: string): string[] =>
-  chainOf(
-    [
-      BODIES[0] as object,
-      ...Array.from({ length: count }, (_, at) => ({
-        k: 'track',
-        n: 'long',
-        d: DEVICE,
-        p: { at, x: 'x'.repeat(bytes) },
-      })),
-    ],
-    start,
-  )
-
-/** The line with its body erased. */
-export function erased(line: string): string {
-  const { body, salt, ...rest } = JSON.parse(line) as Row
-  const bc = createHash('sha256').update(`b1|${salt}|${body}`).digest('hex')
-  return JSON.stringify({ bc, ...rest })
-}
-
-/** A batch of these rows. */
-export const batchOf = (rows: readonly string[], more: Partial<Batch> = {}): Batch => ({
-  deployment: 'shop',
-  epoch: 20781,
-  chain: (JSON.parse(rows[0] as string) as Row).chain,
-  rows,
-  sentAt: T0 + 5000,
-  ageMs: 40,
-  ...more,
-})
 
 /** JSON for people: what fits a line stands on one. */
 function pretty(value: unknown, indent = ''): string {
@@ -100,9 +65,6 @@ export function shown({ url, method = 'POST', headers = {}, body }: EncodedReque
   }
   return `${method} ${url}\n${lines.join('')}\n${text}\n`
 }
-
-/** The two rows of the pages' examples: a whole chain. */
-export const exampleRows = (): string[] => chainOf([BODIES[0] as object, BODIES[3] as object], 'example')
 
 const seqsOf = (rows: readonly string[]) => rows.map((line) => (JSON.parse(line) as Row).seq)
 const unique = (found: readonly Columns[]) => [...new Map(found.map((row) => [Number(row.nt_seq), row])).values()]

@@ -3,7 +3,8 @@ import { otlp } from '../../endpoints/otlp.ts'
 import type { EncodedRequest } from '../../types.ts'
 import { attributesOf, type LogRecord, openOtlp } from './doubles/otlp.ts'
 import { chainOf, deliver, GROUP, manyRows, sendAll, T0, USER, VISIT, verifyColumns } from './harness.ts'
-import { batchOf, infraSuite } from './infra-suite.ts'
+import { batchOf } from './infra-rows.ts'
+import { infraSuite } from './infra-suite.ts'
 
 infraSuite('otlp', {
   endpoint: (url) => otlp(url),
