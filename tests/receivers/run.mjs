@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { root } from '../../scripts/lib/tools.mjs'
 import { folder, install, nodeModules, python, versions } from './lib/install.mjs'
 import { loadSdk } from './lib/sdk.mjs'
 import * as tools from './lib/tools.mjs'
@@ -70,7 +71,7 @@ for (const file of files.sort()) {
         report(what, error)
       }
     }
-    await run({ check, sdk, temp, nodeModules, python, ...tools })
+    await run({ check, sdk, root, temp, nodeModules, python, ...tools })
   } catch (error) {
     report('could not be run', error)
   } finally {

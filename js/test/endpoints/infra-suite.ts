@@ -30,6 +30,8 @@ export interface Service extends Server {
 
 /** What is particular to one endpoint. */
 export interface Particulars {
+  /** What the double plays, where there are several. */
+  as?: string
   /** The endpoint as a page has it. */
   endpoint(url: string): Endpoint
   /** Its double. `refuse` says which rows it cannot take, by their body; `bytes` is the largest request. */
@@ -69,7 +71,7 @@ export function shown({ url, method = 'POST', headers = {}, body }: EncodedReque
 const seqsOf = (rows: readonly string[]) => rows.map((line) => (JSON.parse(line) as Row).seq)
 const unique = (found: readonly Columns[]) => [...new Map(found.map((row) => [Number(row.nt_seq), row])).values()]
 
-export function infraSuite(name: string, { endpoint, open, deduplicates, retried, refused }: Particulars) {
+export function infraSuite(name: string, { as = name, endpoint, open, deduplicates, retried, refused }: Particulars) {
   const opened: Service[] = []
   const start: Particulars['open'] = async (options) => {
     const service = await open(options)
@@ -80,7 +82,7 @@ export function infraSuite(name: string, { endpoint, open, deduplicates, retried
     for (const service of opened.splice(0)) await service.close()
   })
 
-  describe(name, () => {
+  describe(as, () => {
     test('takes every row once, and the chain is verified from the export', async () => {
       const service = await start({})
       const rows = chainOf()

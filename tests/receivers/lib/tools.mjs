@@ -33,14 +33,16 @@ export async function until(question, what, ms = 20_000) {
 }
 
 /**
- * Starts a program and waits until `ready` resolves to something true: a URL means that it answers at all. It is ended
+ * Starts a program, gives it `input`, and waits until `ready` resolves to something true: a URL means that it answers at all. It is ended
  * with the check. Gives `{ output() }`, what it has printed so far.
  */
-export async function start(command, args, { ready, ...options }) {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+export async function start(command, args, { ready, input = '', ...options }) {
+  const child = spawn(command, args, options)
+  child.stdin.on('error', () => {})
+  child.stdin.end(input)
   let printed = ''
   let ended
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text) => (printed += text))
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (printed += text))
   const gone = new Promise((done) => {
     child.on('error', (error) => done(error.message))
     child.on('exit', (code, signal) => done(`ended with ${signal ?? code}`))
