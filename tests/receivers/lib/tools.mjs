@@ -65,6 +65,9 @@ export async function start(command, args, { ready, input = '', ...options }) {
   return { output: () => printed }
 }
 
+/** Has `work` done when the check has ended, after what was started later. */
+export const atEnd = (work) => running.add(async () => work())
+
 /** Ends what was started. */
 export async function stopAll() {
   for (const stop of [...running].reverse()) await stop()
