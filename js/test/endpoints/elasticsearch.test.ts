@@ -21,6 +21,8 @@ infraSuite('elasticsearch', {
     { status: 200, body: '<html>sign in</html>' },
     // Fewer results than documents: nobody can say whose they are.
     items(201, 201),
+    items(201),
+    { ...items(201, 201, 201, 201, 201, 201), status: 202 },
   ],
   refused: [],
 })
