@@ -89,7 +89,7 @@ struct ServeArgs {
     /// [default: pages of this server alone]
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     allow_origin: Vec<String>,
-    /// The largest request that is taken, such as 512KiB, 1MiB or a number of bytes
+    /// The largest request that is taken, packed or not, such as 512KiB, 1MiB or a number of bytes
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = size)]
     max_body: usize,
     /// A folder of files to serve beside the API, such as the demo

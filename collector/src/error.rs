@@ -52,8 +52,8 @@ codes! {
     RequestTimeout = "request_timeout", Some(408), "the body did not arrive in time; send it again";
     /// A body over the limit.
     BodyTooLarge = "body_too_large", Some(413), "the body is over the limit of this collector; send fewer rows at a time";
-    /// A content type that can't hold a batch.
-    UnsupportedMediaType = "unsupported_media_type", Some(415), "send the batch as text/plain or application/json, not compressed";
+    /// A content type or an encoding that can't hold a batch.
+    UnsupportedMediaType = "unsupported_media_type", Some(415), "send the batch as text/plain or application/json, as it is or gzipped";
     /// An epoch the collector doesn't take events of.
     UnknownEpoch = "unknown_epoch", Some(422), "this epoch is not open: it lies ahead, ended more than 48 hours ago, or is not the one the chain was begun under";
     /// The store can't be written or read just now.

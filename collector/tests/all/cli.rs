@@ -60,9 +60,7 @@ fn an_export_of_another_service_is_checked_and_what_was_found_in_it_is_said() {
     assert!(out.contains("1 chain, 4 rows: holds."), "{out}");
 
     let dir = tempfile::tempdir().unwrap();
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    packed.write_all(text.replace("view", "edit").as_bytes()).unwrap();
-    let packed = packed.finish().unwrap();
+    let packed = gzip(&text.replace("view", "edit"));
     std::fs::write(dir.path().join("events"), &packed).unwrap();
     let (code, out, _) = run(dir.path(), &["verify", "events", "--format", "json"], b"");
     let verdict: Value = serde_json::from_str(&out).unwrap();

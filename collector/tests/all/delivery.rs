@@ -19,6 +19,21 @@ async fn rows_are_stored_as_they_were_sent() {
 }
 
 #[tokio::test]
+async fn a_gzipped_batch_is_the_same_batch() {
+    let (collector, rows) = (Collector::new(), chain(1, 40));
+    let (first, second) = (batch(&rows[..20]), batch(&rows));
+    assert_eq!(collector.post_packed(gzip(&first)).await.outcomes(), ["stored"; 20]);
+    let (head, tail) = second.split_at(1000);
+    let answer = collector.post_packed([gzip(head), gzip(tail)].concat()).await;
+    assert_eq!(
+        (answer.body["duplicate"].as_u64(), answer.body["stored"].as_u64()),
+        (Some(20), Some(20)),
+        "in two members"
+    );
+    assert_eq!(collector.rows(), rows);
+}
+
+#[tokio::test]
 async fn sending_again_changes_nothing() {
     let (collector, rows) = (Collector::new(), chain(1, 5));
     collector.post_rows(&rows[..3]).await;

@@ -1,8 +1,6 @@
 //! The exports of other services: wherever the columns are in them, the rows are found and the chain is checked.
 
 use super::support::*;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use nymtrail::core::row::Row;
 use nymtrail::core::verify::{Class, Outcome};
 use nymtrail_collector::columns::Found;
@@ -11,7 +9,6 @@ use nymtrail_collector::forms::{Failure, read_rows};
 use nymtrail_collector::verify::{Checked, check_rows};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::io::Write;
 
 const PLAIN: [&str; 8] = ["chain", "seq", "t", "gprev", "salt", "body", "bc", "link"];
 
@@ -58,12 +55,6 @@ fn fields(row: &Row) -> Vec<String> {
         other => other.to_string(),
     };
     PLAIN.map(field).to_vec()
-}
-
-fn gzip(text: &str) -> Vec<u8> {
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    packed.write_all(text.as_bytes()).unwrap();
-    packed.finish().unwrap()
 }
 
 /// Every form, by name: from rows to what is exported.

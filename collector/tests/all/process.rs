@@ -1,6 +1,7 @@
 //! The program `nymtrail serve` on a real socket.
 
 use super::support::*;
+use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -112,6 +113,34 @@ fn an_upload_of_ten_megabytes_gets_its_answer_and_not_a_reset() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("body_too_large"), "{answer}");
+}
+
+/// What a few bytes unpack to is never held, let alone written anywhere.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_body_that_unpacks_to_a_gigabyte_costs_no_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start(dir.path(), &[]);
+    assert_eq!(served.call("POST", "/v1/batch", current_batch(&served, 4).as_bytes()).0, 200);
+    let peak = || -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", served.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let before = peak();
+    let mut mebibyte = GzEncoder::new(Vec::new(), Compression::best());
+    mebibyte.write_all(&[b' '; 1 << 20]).unwrap();
+    let mebibyte = mebibyte.finish().unwrap();
+    let bomb = mebibyte.repeat((1 << 20) / mebibyte.len());
+    assert!(bomb.len() / mebibyte.len() > 900);
+    for _ in 0..3 {
+        let request = ureq::post(format!("http://{}/v1/batch", served.address)).config().http_status_as_error(false);
+        let mut response = request.build().header("content-encoding", "gzip").send(&bomb[..]).unwrap();
+        let answer = json(&response.body_mut().read_to_string().unwrap());
+        assert_eq!((response.status().as_u16(), &answer["error"]["code"]), (413, &"body_too_large".into()));
+    }
+    let grown = peak() - before;
+    assert!(grown < 12 << 10, "{grown} KiB more");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
+use flate2::{Compression, write::GzEncoder};
 use http_body_util::BodyExt;
 use nymtrail::core::chain::{Head, NO_HEAD};
 use nymtrail::core::row::Row;
@@ -10,6 +11,7 @@ use nymtrail_collector::serve::{App, Config, router};
 use nymtrail_collector::store::{Expected, Store};
 use nymtrail_collector::verify::check_store;
 use serde_json::{Value, json};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,6 +60,13 @@ pub fn batch_of(deployment: &str, epoch: Value, rows: &[Row]) -> String {
     let lines: Vec<_> = rows.iter().map(Row::line).collect();
     let lines = lines.join(",");
     format!(r#"{{"deployment":"{deployment}","epoch":{epoch},"sent_at":{NOW},"age_ms":3.5,"rows":[{lines}]}}"#)
+}
+
+/// The text, gzipped.
+pub fn gzip(text: &str) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(text.as_bytes()).unwrap();
+    packed.finish().unwrap()
 }
 
 /// What was answered.
@@ -127,6 +136,12 @@ impl Collector {
 
     pub async fn post(&self, body: impl Into<Body>) -> Answer {
         let request = Request::builder().method(Method::POST).uri("/v1/batch").header("content-type", "text/plain");
+        answer(self.send(request.body(body.into()).unwrap()).await).await
+    }
+
+    /// Sends a body that says it is gzipped.
+    pub async fn post_packed(&self, body: impl Into<Body>) -> Answer {
+        let request = Request::builder().method(Method::POST).uri("/v1/batch").header("content-encoding", "gzip");
         answer(self.send(request.body(body.into()).unwrap()).await).await
     }
 
