@@ -35,6 +35,8 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 /// How much of a body that is too large is read all the same. Answering in the middle of an upload resets the
 /// connection, and a browser then reports a network failure in place of the answer.
 const DRAIN_BYTES: usize = 64 << 20;
+/// What a page may see of an answer beyond its body: when to come again, and by which clock.
+const EXPOSED: [HeaderName; 2] = [header::RETRY_AFTER, header::DATE];
 /// How often the due rotations are looked for.
 const ROTATE_EVERY: Duration = Duration::from_secs(60);
 /// How long requests under way may take to end after the signal to stop.
@@ -66,7 +68,7 @@ impl Origins {
         let layer = CorsLayer::new()
             .allow_methods([Method::GET, Method::POST])
             .allow_headers([header::CONTENT_TYPE, header::CONTENT_ENCODING])
-            .expose_headers([header::RETRY_AFTER, header::DATE])
+            .expose_headers(EXPOSED)
             .max_age(Duration::from_secs(24 * 3600));
         match self {
             Self::Same => CorsLayer::new(),
@@ -158,7 +160,7 @@ pub fn router(app: Arc<App>) -> Router {
     let epochs = Router::new()
         .route("/v1/epochs", get(epochs))
         .method_not_allowed_fallback(not_allowed)
-        .layer(CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]));
+        .layer(CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).expose_headers(EXPOSED));
     main.merge(epochs)
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-cache")))
         .layer(SetResponseHeaderLayer::overriding(

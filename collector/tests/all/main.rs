@@ -7,3 +7,4 @@ mod exports;
 mod process;
 mod properties;
 mod support;
+mod unavailable;

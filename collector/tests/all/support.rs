@@ -106,6 +106,8 @@ pub struct Collector {
     pub dir: TempDir,
     pub now: Arc<AtomicU64>,
     pub config: Config,
+    /// Done to the store before it is used, also after a restart.
+    pub prepare: fn(&Store),
     app: axum::Router,
 }
 
@@ -115,10 +117,14 @@ impl Collector {
     }
 
     pub fn with(config: Config) -> Self {
+        Self::prepared(config, |_| ())
+    }
+
+    pub fn prepared(config: Config, prepare: fn(&Store)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let now = Arc::new(AtomicU64::new(NOW));
-        let app = start(&dir, &now, config.clone());
-        Self { dir, now, config, app }
+        let app = start(&dir, &now, config.clone(), prepare);
+        Self { dir, now, config, prepare, app }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -127,7 +133,7 @@ impl Collector {
 
     pub fn restart(&mut self) {
         self.app = axum::Router::new(); // closes the store first
-        self.app = start(&self.dir, &self.now, self.config.clone());
+        self.app = start(&self.dir, &self.now, self.config.clone(), self.prepare);
     }
 
     pub async fn send(&self, request: Request<Body>) -> axum::http::Response<Body> {
@@ -183,9 +189,10 @@ pub async fn answer(response: axum::http::Response<Body>) -> Answer {
     Answer { status, body: serde_json::from_str(&text(response).await).expect("JSON") }
 }
 
-fn start(dir: &TempDir, now: &Arc<AtomicU64>, config: Config) -> axum::Router {
+fn start(dir: &TempDir, now: &Arc<AtomicU64>, config: Config, prepare: fn(&Store)) -> axum::Router {
     let path = dir.path().join("a.db");
     let store = Store::open(&path, &Expected::default()).unwrap();
+    prepare(&store);
     let now = now.clone();
     router(App::new(store, path, config, Box::new(move || now.load(Ordering::SeqCst))))
 }
