@@ -133,20 +133,6 @@ impl Answer {
 }
 
 #[tokio::test]
-async fn an_erased_row_is_taken_and_is_the_same_event() {
-    let (collector, rows) = (Collector::new(), chain(1, 4));
-    let sent = [rows[0].clone(), rows[1].erased(), rows[2].clone()];
-    assert_eq!(collector.post_rows(&sent).await.outcomes(), ["stored"; 3]);
-    assert_eq!(collector.post_rows(&rows[1..2]).await.outcomes(), ["duplicate"], "what was erased stays so");
-    assert_eq!(collector.post_rows(&[rows[2].erased()]).await.outcomes(), ["duplicate"]);
-    assert_eq!(collector.rows(), sent);
-    let report = collector.report();
-    assert_eq!((report.verdict, report.chains[0].erased), (Outcome::Holds, 1));
-    let wrong = with(&rows[3].erased(), |row| row.bc = Some("0".repeat(64)));
-    assert_eq!(collector.post_rows(&[wrong]).await.outcomes(), ["bad_link"]);
-}
-
-#[tokio::test]
 async fn time_does_not_go_back() {
     let (collector, rows) = (Collector::new(), chain(1, 2));
     let early = Head { t: 0, ..head(&rows[1]) }.append("{}".into(), "0".repeat(32), NOW - 1);

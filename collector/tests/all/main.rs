@@ -3,6 +3,7 @@
 mod bad_input;
 mod cli;
 mod delivery;
+mod erased;
 mod exports;
 mod process;
 mod properties;
