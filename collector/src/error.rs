@@ -40,6 +40,8 @@ codes! {
     MalformedBatch = "malformed_batch", Some(400), "the body is not a batch; send a JSON object with deployment, epoch, sent_at, age_ms and rows";
     /// A body that is not UTF-8.
     InvalidUtf8 = "invalid_utf8", Some(400), "the text is not UTF-8; a row is written in ASCII, so it was changed on its way";
+    /// Compressed data that can't be unpacked.
+    MalformedGzip = "malformed_gzip", Some(400), "the gzip data is damaged or cut short; compress it again, or do without";
     /// A batch for somebody else.
     WrongDeployment = "wrong_deployment", Some(403), "this collector serves another deployment; compare the name in createTrail() with --deployment";
     /// A path that leads nowhere.
@@ -50,8 +52,8 @@ codes! {
     RequestTimeout = "request_timeout", Some(408), "the body did not arrive in time; send it again";
     /// A body over the limit.
     BodyTooLarge = "body_too_large", Some(413), "the body is over the limit of this collector; send fewer rows at a time";
-    /// A content type that can't hold a batch.
-    UnsupportedMediaType = "unsupported_media_type", Some(415), "send the batch as text/plain or application/json, not compressed";
+    /// A content type or an encoding that can't hold a batch.
+    UnsupportedMediaType = "unsupported_media_type", Some(415), "send the batch as text/plain or application/json, as it is or gzipped";
     /// An epoch the collector doesn't take events of.
     UnknownEpoch = "unknown_epoch", Some(422), "this epoch is not open: it lies ahead, ended more than 48 hours ago, or is not the one the chain was begun under";
     /// The store can't be written or read just now.
@@ -86,7 +88,7 @@ codes! {
     /// A store with epochs of another length.
     StorePeriod = "store_period", None, "this store has epochs of another length; leave --epoch out, or start with a new file";
     /// Input without a single row.
-    NoRows = "no_rows", None, "there are no rows, so there is nothing to say about them";
+    NoRows = "no_rows", None, "no row of a chain was found, neither with the columns as they are nor named nt_*, so there is nothing to say";
     /// `--expect-size` that can't be matched to a chain.
     WhichChain = "which_chain", None, "a size without a chain fits input with exactly one chain; write --expect-size CHAIN=N";
     /// Demo helpers on an address that others can reach.

@@ -15,10 +15,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::Response;
 use axum::routing::{get, post};
+use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt;
 use nymtrail::core::epoch::Period;
 use reply::{fallback, json, not_allowed, refuse};
 use serde_json::json;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +35,8 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 /// How much of a body that is too large is read all the same. Answering in the middle of an upload resets the
 /// connection, and a browser then reports a network failure in place of the answer.
 const DRAIN_BYTES: usize = 64 << 20;
+/// What a page may see of an answer beyond its body: when to come again, and by which clock.
+const EXPOSED: [HeaderName; 2] = [header::RETRY_AFTER, header::DATE];
 /// How often the due rotations are looked for.
 const ROTATE_EVERY: Duration = Duration::from_secs(60);
 /// How long requests under way may take to end after the signal to stop.
@@ -63,8 +67,8 @@ impl Origins {
     fn layer(&self) -> CorsLayer {
         let layer = CorsLayer::new()
             .allow_methods([Method::GET, Method::POST])
-            .allow_headers([header::CONTENT_TYPE])
-            .expose_headers([header::RETRY_AFTER, header::DATE])
+            .allow_headers([header::CONTENT_TYPE, header::CONTENT_ENCODING])
+            .expose_headers(EXPOSED)
             .max_age(Duration::from_secs(24 * 3600));
         match self {
             Self::Same => CorsLayer::new(),
@@ -79,7 +83,7 @@ impl Origins {
 pub struct Config {
     /// Which pages may read answers.
     pub origins: Origins,
-    /// The largest body that is taken, in bytes. Default 1 MiB.
+    /// The largest body that is taken, in bytes, as it arrives and as it is once unpacked. Default 1 MiB.
     pub max_body: usize,
     /// A folder of files to serve beside the API.
     pub www: Option<PathBuf>,
@@ -156,7 +160,7 @@ pub fn router(app: Arc<App>) -> Router {
     let epochs = Router::new()
         .route("/v1/epochs", get(epochs))
         .method_not_allowed_fallback(not_allowed)
-        .layer(CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]));
+        .layer(CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).expose_headers(EXPOSED));
     main.merge(epochs)
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-cache")))
         .layer(SetResponseHeaderLayer::overriding(
@@ -169,8 +173,9 @@ pub fn router(app: Arc<App>) -> Router {
 
 async fn take_batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Response> {
     let body = read_body(body, app.config.max_body).await.map_err(refuse)?;
-    check_type(&headers).map_err(refuse)?;
+    let gzipped = check_type(&headers).map_err(refuse)?;
     let answer = blocking(app, move |app| {
+        let body = if gzipped { unpack(&body, app.config.max_body)? } else { body };
         let batch = Batch::read(&body)?;
         batch.check(&app.deployment, app.period, (app.clock)())?;
         app.writer().write(|tx| ingest::take(tx, &batch))
@@ -180,17 +185,28 @@ async fn take_batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body)
     Ok(json(answer.status(), &answer))
 }
 
-/// A text/plain request needs no preflight, which is why the client sends that; what it holds is JSON either way.
-fn check_type(headers: &HeaderMap) -> Result<(), Code> {
-    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?").to_ascii_lowercase());
+/// Whether the body is gzipped, if it is something to read at all. A text/plain request needs no preflight, which is why
+/// the client sends that; what it holds is JSON either way.
+fn check_type(headers: &HeaderMap) -> Result<bool, Code> {
+    let text = |name| {
+        let values = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("?").to_ascii_lowercase());
+        values.reduce(|all, value| all + "," + &value)
+    };
     let kind = text(header::CONTENT_TYPE);
     let kind = kind.as_deref().and_then(|kind| kind.split(';').next()).map(str::trim);
-    let plain = text(header::CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
-    if plain && matches!(kind, None | Some("text/plain" | "application/json")) {
-        Ok(())
-    } else {
-        Err(Code::UnsupportedMediaType)
+    match (kind, text(header::CONTENT_ENCODING).as_deref()) {
+        (None | Some("text/plain" | "application/json"), None | Some("identity")) => Ok(false),
+        (None | Some("text/plain" | "application/json"), Some("gzip" | "x-gzip")) => Ok(true),
+        _ => Err(Code::UnsupportedMediaType),
     }
+}
+
+/// Unpacks a gzipped body, but no further than one byte over the limit: what a few bytes may unpack to has no end.
+fn unpack(packed: &[u8], limit: usize) -> Result<Vec<u8>, Code> {
+    let mut body = Vec::new();
+    let unpacked = MultiGzDecoder::new(packed).take(limit as u64 + 1).read_to_end(&mut body);
+    unpacked.map_err(|_| Code::MalformedGzip)?;
+    if body.len() <= limit { Ok(body) } else { Err(Code::BodyTooLarge) }
 }
 
 async fn read_body(mut body: Body, limit: usize) -> Result<Vec<u8>, Code> {

@@ -26,8 +26,13 @@ pub fn text(kind: &'static str, text: String) -> Response {
 pub fn refuse(code: Code) -> Response {
     let error = json!({"error": {"code": code.as_str(), "message": code.message()}});
     let mut response = json(code.status().unwrap_or(500), &error);
-    if code == Code::Unavailable {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+    let hint = match code {
+        Code::Unavailable => Some((header::RETRY_AFTER, RETRY_AFTER)),
+        Code::UnsupportedMediaType => Some((header::ACCEPT_ENCODING, "gzip, identity")),
+        _ => None,
+    };
+    if let Some((name, value)) = hint {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }

@@ -1,6 +1,10 @@
 //! The program `nymtrail serve` on a real socket.
 
 use super::support::*;
+use flate2::{Compression, write::GzEncoder};
+use nymtrail::core::verify::Outcome;
+use nymtrail_collector::store::Store;
+use nymtrail_collector::verify::check_store;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -17,7 +21,11 @@ struct Served {
 
 impl Served {
     fn start(dir: &Path, more: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_nymtrail"))
+        Self::start_as(Command::new(env!("CARGO_BIN_EXE_nymtrail")), dir, more)
+    }
+
+    fn start_as(mut program: Command, dir: &Path, more: &[&str]) -> Self {
+        let mut child = program
             .args(["serve", "--listen", "127.0.0.1:0", "--db", "a.db"])
             .args(more)
             .current_dir(dir)
@@ -112,6 +120,79 @@ fn an_upload_of_ten_megabytes_gets_its_answer_and_not_a_reset() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("body_too_large"), "{answer}");
+}
+
+/// What a few bytes unpack to is never held, let alone written anywhere.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_body_that_unpacks_to_a_gigabyte_costs_no_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start(dir.path(), &[]);
+    assert_eq!(served.call("POST", "/v1/batch", current_batch(&served, 4).as_bytes()).0, 200);
+    let peak = || -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", served.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let before = peak();
+    let mut mebibyte = GzEncoder::new(Vec::new(), Compression::best());
+    mebibyte.write_all(&[b' '; 1 << 20]).unwrap();
+    let mebibyte = mebibyte.finish().unwrap();
+    let bomb = mebibyte.repeat((1 << 20) / mebibyte.len());
+    assert!(bomb.len() / mebibyte.len() > 900);
+    for _ in 0..3 {
+        let request = ureq::post(format!("http://{}/v1/batch", served.address)).config().http_status_as_error(false);
+        let mut response = request.build().header("content-encoding", "gzip").send(&bomb[..]).unwrap();
+        let answer = json(&response.body_mut().read_to_string().unwrap());
+        assert_eq!((response.status().as_u16(), &answer["error"]["code"]), (413, &"body_too_large".into()));
+    }
+    let grown = peak() - before;
+    assert!(grown < 12 << 10, "{grown} KiB more");
+}
+
+/// The system refuses to let a file grow: the failure comes where it comes on a full disk, also in the commit itself.
+#[cfg(unix)]
+#[test]
+fn what_the_system_does_not_write_is_not_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Served::start(dir.path(), &[])); // the file and its first salts
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 300; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_nymtrail")]);
+    let served = Served::start_as(shell, dir.path(), &[]);
+    let epoch = json(&served.call("GET", "/v1/epochs", b"").1)["epochs"][0]["id"].as_u64().unwrap();
+    let batches = (1..40).map(|n| {
+        let rows = chain_of(n, 30, &format!(r#"{{"dep":"shop","ep":{epoch},"v":1,"x":"open"}}"#));
+        (rows[0].chain.clone(), batch_of("shop", epoch.into(), &rows))
+    });
+    let batches: Vec<_> = batches.collect();
+    let (mut taken, mut refused) = (Vec::new(), 0);
+    for (chain, batch) in &batches {
+        let (status, answer) = served.call("POST", "/v1/batch", batch.as_bytes());
+        match status {
+            200 => taken.push(chain.as_str()),
+            _ => {
+                assert_eq!((status, &json(&answer)["error"]["code"]), (503, &"unavailable".into()));
+                refused += 1;
+            }
+        }
+    }
+    assert!(taken.len() > 3 && refused > 3, "{} taken, {refused} refused", taken.len());
+    drop(served); // killed, as if the power went
+
+    let served = Served::start(dir.path(), &[]);
+    let kept = Store::read(&dir.path().join("a.db")).unwrap();
+    let report = check_store(&kept).unwrap();
+    assert_eq!(report.verdict, Outcome::Holds);
+    for chain in taken {
+        assert!(
+            report.chains.iter().any(|found| found.chain == chain && found.rows == 30),
+            "an acknowledged chain is lost"
+        );
+    }
+    for (_, batch) in &batches {
+        assert_eq!(served.call("POST", "/v1/batch", batch.as_bytes()).0, 200);
+    }
+    assert_eq!(check_store(&kept).unwrap().chains.len(), batches.len());
 }
 
 #[test]

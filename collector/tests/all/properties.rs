@@ -5,7 +5,7 @@ use nymtrail::core::row::Row;
 use nymtrail::core::verify::{Class, Outcome};
 use nymtrail_collector::ingest::{Batch, take};
 use nymtrail_collector::store::{Expected, Store};
-use nymtrail_collector::verify::check_lines;
+use nymtrail_collector::verify::check_rows;
 use proptest::prelude::*;
 
 /// A change to one row, and whether the row can still be read as one.
@@ -53,7 +53,7 @@ proptest! {
         let mut lines: Vec<_> = chains.concat().iter().map(|row| row.line() + "\n").collect();
         lines.sort_by_key(|line| line.bytes().fold(seed, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())));
 
-        let report = check_lines(lines.concat().as_bytes()).unwrap();
+        let report = check_rows(lines.concat().as_bytes()).unwrap().report;
         let (first_bad, class) = match kind {
             4 => (at + 1, Class::Gap),
             5 => (at, Class::Fork),
