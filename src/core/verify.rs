@@ -247,6 +247,11 @@ impl ChainCheck {
 
 /// Checks rows of any number of chains in any order.
 pub fn verify(rows: impl IntoIterator<Item = Row>) -> Report {
+    verify_each(rows, |_| ())
+}
+
+/// [`verify`] that also shows `each` every row, ordered by chain, seq and link.
+pub fn verify_each(rows: impl IntoIterator<Item = Row>, mut each: impl FnMut(&Row)) -> Report {
     let mut chains: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     for row in rows {
         chains.entry(row.chain.clone()).or_default().push(row);
@@ -254,7 +259,10 @@ pub fn verify(rows: impl IntoIterator<Item = Row>) -> Report {
     let verdicts = chains.into_iter().map(|(chain, mut rows)| {
         rows.sort_unstable_by(|a, b| (a.seq, &a.link).cmp(&(b.seq, &b.link)).then_with(|| a.cmp(b)));
         let mut check = ChainCheck::new(&chain);
-        rows.into_iter().for_each(|row| check.push(row));
+        for row in rows {
+            each(&row);
+            check.push(row);
+        }
         check.finish()
     });
     Report::of(verdicts.collect())
