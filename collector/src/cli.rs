@@ -1,19 +1,25 @@
 //! The command line: its words, its help, and the exit code of each command.
 
+use crate::audit::Receipts;
 use crate::epochs;
 use crate::error::Code;
 use crate::export::export;
 use crate::forms::Failure;
+use crate::keys::{Signer, read_vkeys};
+use crate::prove::{self, Verdict};
 use crate::serve::{self, Config, Origins};
 use crate::store::{DEFAULT_DEPLOYMENT, Expected, Store};
-use crate::verify::{self, Size};
+use crate::verify::{self, Input, Size};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nymtrail::core::epoch::Period;
+use nymtrail::core::note::Vkey;
+use nymtrail::core::proof::Proof;
 use serde_json::json;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufReader, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const ABOUT: &str = "Collects Nymtrail's events and shows whether a chain of them was altered.
 
@@ -25,15 +31,18 @@ const EXAMPLES: &str = "Examples:
   nymtrail serve --deployment blog --allow-origin https://blog.example
   nymtrail verify nymtrail.db                        check everything that was taken
   nymtrail export | nymtrail verify - --format json  the same by way of NDJSON
-  nymtrail keys show                                 which epochs there are, which salts are destroyed";
+  nymtrail prove 0d0624f6 41 -o row.tlog-proof       a file that shows that this row was taken
+  nymtrail keys show                                 the key of the receipts; which epochs there are, which salts are destroyed";
 
 const VERIFY_EXAMPLES: &str = "Exit code: 0 every chain holds; 1 the check could not run; 2 a chain was altered or cut;
-           3 all hold, but not at the level asked for with --require.
+           3 all hold, but not at the level asked for with --require, or a receipt could not be checked.
 
 Examples:
   nymtrail verify nymtrail.db
   nymtrail verify rows.ndjson --expect-size 0d0624f6=10001   find a tail that was cut off
   nymtrail verify events.json.gz                             the export of another service
+  nymtrail verify row.tlog-proof --key shop/collector+1a2b3c4d+BA…
+  nymtrail verify nymtrail.db --key keys.txt --receipts kept-elsewhere.txt --require receipted
   nymtrail export --db nymtrail.db | nymtrail verify - --format json";
 
 /// The command line.
@@ -52,9 +61,11 @@ enum Command {
     /// Check the chains in a store or in an export, and say which row is the first bad one
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
+    /// Write a file that shows that a row was taken, to whoever has the collector's public key
+    Prove(ProveArgs),
     /// Write all rows to standard output as NDJSON, ordered by chain and seq
     Export(ExportArgs),
-    /// The epochs' salts: show what there is, rotate what is due
+    /// The key of the receipts and the epochs' salts: show what there is, rotate what is due
     #[command(subcommand)]
     Keys(KeysCommand),
 }
@@ -102,19 +113,42 @@ struct ServeArgs {
 
 #[derive(Debug, Args)]
 struct VerifyArgs {
-    /// A store, an export, or `-` for an export on standard input: NDJSON, one JSON document or CSV, also gzipped, with
-    /// rows as they are or under the names nt_* in the events of another service
+    /// A store, a proof, an export, or `-` for a proof or an export on standard input. An export is NDJSON, one JSON document
+    /// or CSV, also gzipped, with rows as they are or under the names nt_* in the events of another service
     #[arg(value_name = "FILE")]
     input: PathBuf,
     /// How to print the verdict
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// The level of assurance to insist on; this version checks `chained`
+    /// The level of assurance to insist on; this version checks `chained` and `receipted`
     #[arg(long, value_enum, default_value_t = Level::Chained)]
     require: Level,
     /// How many rows a chain is known to have, as N or CHAIN=N: fewer means that its tail was cut off. May be repeated
     #[arg(long, value_name = "[CHAIN=]N", value_parser = Size::parse)]
     expect_size: Vec<Size>,
+    /// The collector's public key, as `nymtrail keys show` prints it, or a file of such lines; without it a store is checked
+    /// with the key beside it. May be repeated
+    #[arg(long, value_name = "VKEY|FILE")]
+    key: Vec<String>,
+    /// Receipts that were kept elsewhere: notes with blank lines between them, or JSON a line. May be repeated
+    #[arg(long, value_name = "FILE")]
+    receipts: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ProveArgs {
+    /// The chain's id or its beginning
+    #[arg(value_name = "CHAIN")]
+    chain: String,
+    /// The row's seq
+    #[arg(value_name = "SEQ")]
+    seq: u64,
+    /// The store to read
+    #[arg(long, value_name = "FILE", default_value = "nymtrail.db")]
+    db: PathBuf,
+    /// Where to write it [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -147,7 +181,8 @@ struct ExportArgs {
 
 #[derive(Debug, Subcommand)]
 enum KeysCommand {
-    /// List the epochs with their commitments, and the salts that were destroyed; no salt is ever printed
+    /// Print the public key of the receipts, the epochs with their commitments, and the salts that were destroyed; no salt
+    /// and no secret key is ever printed
     Show {
         /// The store to read
         #[arg(long, value_name = "FILE", default_value = "nymtrail.db")]
@@ -166,10 +201,13 @@ pub fn run(cli: Cli) -> u8 {
     let done = match cli.command {
         Command::Serve(args) => run_serve(args).map(|()| 0),
         Command::Verify(args) => return run_verify(&args),
+        Command::Prove(args) => run_prove(&args).map(|()| 0),
         Command::Export(args) => Store::read(&args.db)
             .and_then(|store| export(&store, args.chain.as_deref(), io::BufWriter::new(io::stdout().lock())))
             .map(|()| 0),
-        Command::Keys(KeysCommand::Show { db }) => Store::read(&db).and_then(|store| show_keys(&store)).map(|()| 0),
+        Command::Keys(KeysCommand::Show { db }) => {
+            Store::read(&db).and_then(|store| show_keys(&store, &db)).map(|()| 0)
+        }
         Command::Keys(KeysCommand::Rotate { store }) => store.open().and_then(rotate_keys).map(|()| 0),
     };
     done.unwrap_or_else(|code| fail(code.into()))
@@ -184,42 +222,88 @@ fn run_serve(args: ServeArgs) -> Result<(), Code> {
     serve::run(args.store.open()?, args.store.db, args.listen, config)
 }
 
-fn run_verify(args: &VerifyArgs) -> u8 {
-    let checked = verify::check_file(&args.input).and_then(|checked| {
-        let tails = verify::missing_tails(&checked.report, &args.expect_size)?;
-        Ok((checked, tails))
-    });
-    let (checked, tails) = match (checked, args.format) {
-        (Ok(checked), _) => checked,
-        (Err(failure), Format::Text) => return fail(failure),
-        (Err(Failure { code, line }), Format::Json) => {
-            let error = json!({"error": {"code": code.as_str(), "message": code.message(), "line": line}});
-            return if print(&format!("{error}\n")).is_ok() { 1 } else { fail(Code::CannotWrite.into()) };
-        }
-    };
-    let text = match args.format {
-        Format::Text => verify::to_text(&checked, &tails),
-        Format::Json => format!("{}\n", verify::to_json(&checked, &tails)),
-    };
-    if let Err(code) = print(&text) {
-        return fail(code.into());
-    }
-    if verify::verdict(&checked.report, &tails) != "holds" {
-        2
-    } else if args.require != Level::Chained {
-        eprintln!(
-            "nymtrail: the chains hold, but only at the level `chained`; no higher level is checked by this version"
-        );
-        3
-    } else {
-        0
+fn run_prove(args: &ProveArgs) -> Result<(), Code> {
+    let proof = prove::prove(&Store::read(&args.db)?, &args.chain, args.seq)?;
+    let text = proof.text().ok_or(Code::MalformedRow)?;
+    match &args.output {
+        Some(file) => std::fs::write(file, text).map_err(|_| Code::CannotWrite),
+        None => print(&text),
     }
 }
 
-fn show_keys(store: &Store) -> Result<(), Code> {
+fn run_verify(args: &VerifyArgs) -> u8 {
+    let done = verify_input(args).or_else(|Failure { code, line }| match args.format {
+        Format::Text => Err(Failure { code, line }),
+        Format::Json => {
+            let error = json!({"error": {"code": code.as_str(), "message": code.message(), "line": line}});
+            print(&format!("{error}\n")).map(|()| 1).map_err(Failure::from)
+        }
+    });
+    done.unwrap_or_else(fail)
+}
+
+fn verify_input(args: &VerifyArgs) -> Result<u8, Failure> {
+    let keys = args.key.iter().map(|value| read_vkeys(value)).collect::<Result<Vec<_>, _>>()?.concat();
+    let mut receipts = Receipts::new(keys.clone());
+    for file in &args.receipts {
+        receipts.read(BufReader::new(File::open(file).map_err(|_| Code::CannotRead)?))?;
+    }
+    let checked = match verify::check_file(&args.input, receipts)? {
+        Input::Rows(checked) => checked,
+        Input::Proof(proof) => return verify_proof(args, &proof, &keys),
+    };
+    let tails = verify::all_missing_tails(&checked, &args.expect_size)?;
+    print(&match args.format {
+        Format::Text => verify::to_text(&checked, &tails),
+        Format::Json => format!("{}\n", verify::to_json(&checked, &tails)),
+    })?;
+    Ok(match verify::verdict(&checked, &tails) {
+        "holds" => reached(args.require, checked.report.level),
+        "unchecked" => 3,
+        _ => 2,
+    })
+}
+
+fn verify_proof(args: &VerifyArgs, proof: &Proof, keys: &[Vkey]) -> Result<u8, Failure> {
+    if !args.receipts.is_empty() || !args.expect_size.is_empty() {
+        return Err(Code::ProofAlone.into());
+    }
+    let verdict = prove::check(proof, keys);
+    print(&match args.format {
+        Format::Text => prove::to_text(proof, verdict),
+        Format::Json => format!("{}\n", prove::to_json(proof, verdict)),
+    })?;
+    Ok(match verdict {
+        Verdict::Holds(_) => reached(args.require, verdict.level()),
+        Verdict::Unchecked => 3,
+        Verdict::NotIncluded | Verdict::Forged => 2,
+    })
+}
+
+/// The exit code for what holds at this level. A receipt is the collector's word, so it is not the device's, nor a witness's.
+fn reached(required: Level, level: &str) -> u8 {
+    let reached = match required {
+        Level::Chained => true,
+        Level::Receipted => level == "receipted",
+        Level::Signed | Level::Witnessed => false,
+    };
+    if !reached {
+        eprintln!("nymtrail: all holds, but only at the level `{level}`; this version checks none above `receipted`");
+    }
+    if reached { 0 } else { 3 }
+}
+
+fn show_keys(store: &Store, db: &Path) -> Result<(), Code> {
     let now = serve::now_ms();
     let current = store.period.id(now);
-    let mut out = format!("Epochs of `{}`, times in UTC:\n", store.deployment);
+    let mut out = match Signer::read(db, &store.deployment)? {
+        Some(signer) => format!(
+            "Receipts are signed by this key; publish it where nobody can change it unseen:\n  {}\n",
+            signer.vkey()
+        ),
+        None => "There is no key for receipts yet; `nymtrail serve` makes it.\n".into(),
+    };
+    out += &format!("Epochs of `{}`, times in UTC:\n", store.deployment);
     for epoch in epochs::known(store.db())? {
         let state = match (&epoch.destroyed_at, epoch.id.cmp(&current)) {
             (Some(at), _) => format!("salt destroyed {at}"),

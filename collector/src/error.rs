@@ -89,6 +89,26 @@ codes! {
     StorePeriod = "store_period", None, "this store has epochs of another length; leave --epoch out, or start with a new file";
     /// Input without a single row.
     NoRows = "no_rows", None, "no row of a chain was found, neither with the columns as they are nor named nt_*, so there is nothing to say";
+    /// A chain that is not in the store.
+    NoChain = "no_chain", None, "no chain in this store begins with that; `nymtrail verify` lists them all";
+    /// The beginning of more than one chain's id.
+    AmbiguousChain = "ambiguous_chain", None, "several chains begin with that; give more digits of the id";
+    /// A row that is not in the store.
+    NoRow = "no_row", None, "the chain has no row with that seq";
+    /// A row that no checkpoint covers.
+    NoCheckpoint = "no_checkpoint", None, "no receipt covers this row yet; it gets one with the next batch of its chain";
+    /// Rows that a checkpoint was not made of.
+    RowsChanged = "rows_changed", None, "the rows are not those that the collector signed; `nymtrail verify` tells more";
+    /// A file that begins as a proof and is none.
+    MalformedProof = "malformed_proof", None, "the proof is damaged or cut short; get the file again as `nymtrail prove` wrote it";
+    /// A proof among options that are about rows.
+    ProofAlone = "proof_alone", None, "a proof is of one row; leave --receipts and --expect-size out";
+    /// A file of receipts with something else in it.
+    MalformedReceipt = "malformed_receipt", None, "this is no receipt; give notes as the collector answered them, or its answers, one a line";
+    /// A public key that is none.
+    MalformedKey = "malformed_key", None, "a key is a line such as shop/collector+1a2b3c4d+BA…, as `nymtrail keys show` prints it, or a file of such lines";
+    /// The collector's own key.
+    KeyFile = "key_file", None, "the key file beside the store can't be read or written, is damaged, or is of another deployment; put the right one back";
     /// `--expect-size` that can't be matched to a chain.
     WhichChain = "which_chain", None, "a size without a chain fits input with exactly one chain; write --expect-size CHAIN=N";
     /// Demo helpers on an address that others can reach.

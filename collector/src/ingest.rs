@@ -12,6 +12,7 @@ use nymtrail::core::{chain, epoch::Period, row::Row};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// A batch as it arrived, its rows read.
 #[derive(Debug, Deserialize)]
@@ -115,13 +116,16 @@ pub struct Answer {
     pub refused: usize,
     /// One answer a row, in the order of the batch.
     pub results: Vec<RowAnswer>,
+    /// The receipt of each chain of which a row is in the store now: a signed note. Filled in by [`crate::receipts`].
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub receipt: BTreeMap<String, String>,
 }
 
 impl Answer {
     fn of(results: Vec<RowAnswer>) -> Self {
         let count = |outcome| results.iter().filter(|row| row.outcome == Ok(outcome)).count();
         let (stored, duplicate) = (count(Taken::Stored), count(Taken::Duplicate));
-        Self { stored, duplicate, refused: results.len() - stored - duplicate, results }
+        Self { stored, duplicate, refused: results.len() - stored - duplicate, results, receipt: BTreeMap::new() }
     }
 
     /// The HTTP status: 409 with a fork, 207 with any other refused row, else 200.

@@ -4,6 +4,7 @@
 //! [`serve`] turns requests into their calls, and [`store`] is the one place that knows SQLite's files. The rules of
 //! the chain itself come from the library `nymtrail`, the same code that runs in the browser.
 
+pub mod audit;
 pub mod cli;
 pub mod columns;
 pub mod epochs;
@@ -11,6 +12,9 @@ pub mod error;
 pub mod export;
 pub mod forms;
 pub mod ingest;
+pub mod keys;
+pub mod prove;
+pub mod receipts;
 pub mod rows;
 pub mod serve;
 pub mod store;

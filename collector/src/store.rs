@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Marks the file as ours in SQLite's header: "NYMT".
 const APPLICATION_ID: i64 = 0x4e59_4d54;
 /// The version of the tables below.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -45,6 +45,17 @@ CREATE TABLE epochs (
 CREATE TABLE destructions (
   id INTEGER PRIMARY KEY, not_before INTEGER NOT NULL, not_after INTEGER NOT NULL,
   commitment TEXT NOT NULL, destroyed_at INTEGER NOT NULL) STRICT;
+";
+
+/// What version 2 added.
+const RECEIPTS: &str = "
+-- Of the tree over each chain's rows what is needed to go on: the roots of its perfect subtrees.
+CREATE TABLE trees (chain TEXT PRIMARY KEY, size INTEGER NOT NULL, peaks BLOB NOT NULL) STRICT, WITHOUT ROWID;
+
+-- Every checkpoint that was signed; `at` is the time in the note, in whole seconds but counted in ms.
+CREATE TABLE checkpoints (
+  chain TEXT NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL, note TEXT NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (chain, size)) STRICT, WITHOUT ROWID;
 ";
 
 /// An open store.
@@ -90,6 +101,7 @@ impl Store {
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if tables(&tx)? == 0 {
             tx.execute_batch(SCHEMA)?;
+            tx.execute_batch(RECEIPTS)?;
             tx.pragma_update(None, "application_id", APPLICATION_ID)?;
             tx.pragma_update(None, "user_version", VERSION)?;
             let deployment = expected.deployment.as_deref().unwrap_or(DEFAULT_DEPLOYMENT);
@@ -97,6 +109,9 @@ impl Store {
             for (name, value) in [("deployment", deployment), ("period", period)] {
                 tx.execute("INSERT INTO settings VALUES (?, ?)", params![name, value])?;
             }
+        } else if version(&tx)? == 1 {
+            tx.execute_batch(RECEIPTS)?;
+            tx.pragma_update(None, "user_version", VERSION)?;
         }
         tx.commit()?;
         let (deployment, period) = identify(&db)?;
@@ -144,6 +159,44 @@ impl Store {
     pub fn empty_log(&self) -> Result<bool, Code> {
         let busy: i64 = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         Ok(busy == 0)
+    }
+
+    /// One row.
+    ///
+    /// # Errors
+    /// `malformed_row` for numbers that no row can have; `unavailable`.
+    pub fn row(&self, chain: &str, seq: u64) -> Result<Option<Row>, Code> {
+        let found = self.db.query_row(
+            "SELECT chain, seq, t, gprev, salt, body, bc, link FROM events WHERE chain = ? AND seq = ?",
+            params![chain, seq],
+            read_row,
+        );
+        found.optional()?.transpose()
+    }
+
+    /// Calls `each` with every checkpoint that was signed: chain, size, root in hex and note, ordered by chain and size.
+    ///
+    /// # Errors
+    /// What `each` reports; `unavailable`.
+    pub fn each_checkpoint(
+        &self,
+        chain: Option<&str>,
+        mut each: impl FnMut(String, u64, String, String) -> Result<(), Code>,
+    ) -> Result<(), Code> {
+        if version(&self.db)? < 2 {
+            return Ok(());
+        }
+        let mut statement = self.db.prepare(
+            "SELECT chain, size, root, note FROM checkpoints WHERE ?1 IS NULL OR chain = ?1 ORDER BY chain, size",
+        )?;
+        let mut rows = statement.query([chain])?;
+        while let Some(row) = rows.next()? {
+            let text =
+                |at| Ok::<_, rusqlite::Error>(String::from_utf8_lossy(row.get_ref(at)?.as_bytes()?).into_owned());
+            // A size below 0 was never signed, and 0 rows have no checkpoint either.
+            each(text(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0), text(2)?, text(3)?)?;
+        }
+        Ok(())
     }
 
     /// Calls `each` with every row, of one chain or of all, ordered by chain, seq and link.
@@ -206,13 +259,17 @@ fn tables(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
 }
 
+fn version(db: &Connection) -> rusqlite::Result<i64> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
 /// The deployment and the period of a store, if it is one.
 fn identify(db: &Connection) -> Result<(String, Period), Code> {
     let number = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     if number("application_id").map_err(|_| Code::NotAStore)? != APPLICATION_ID {
         return Err(Code::NotAStore);
     }
-    if number("user_version")? != VERSION {
+    if !(1..=VERSION).contains(&version(db)?) {
         return Err(Code::StoreVersion);
     }
     let setting = |name: &str| -> Result<String, Code> {
@@ -256,7 +313,7 @@ mod tests {
         Connection::open(&other).unwrap().execute_batch("CREATE TABLE a (b)").unwrap();
         assert_eq!(Store::open(&other, &Expected::default()).err(), Some(Code::NotAStore));
         let newer = dir.path().join("newer.db");
-        Store::open(&newer, &Expected::default()).unwrap().db.pragma_update(None, "user_version", 2).unwrap();
+        Store::open(&newer, &Expected::default()).unwrap().db.pragma_update(None, "user_version", VERSION + 1).unwrap();
         assert_eq!(Store::open(&newer, &Expected::default()).err(), Some(Code::StoreVersion));
     }
 

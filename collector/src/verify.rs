@@ -1,50 +1,91 @@
-//! The verifier on files: checks the rows of a store or of an export, and puts the verdict into words or JSON.
+//! The verifier on files: checks the rows of a store or of an export, compares them with what the collector signed, and puts
+//! the verdict into words or JSON.
 //!
 //! What holds and what does not is decided by `nymtrail::core::verify`, the code that runs in the browser.
 
+use crate::audit::{self, Class, Findings, Receipts};
 use crate::columns::{Finds, Found};
 use crate::error::Code;
 use crate::forms::{self, Failure};
+use crate::keys::Signer;
+use crate::prove;
 use crate::store::Store;
 use nymtrail::core::hex;
-use nymtrail::core::verify::{ChainCheck, ChainVerdict, Class, Outcome, Report, verify};
+use nymtrail::core::proof::Proof;
+use nymtrail::core::row::Row;
+use nymtrail::core::verify::{self, ChainCheck, ChainVerdict, Outcome, Report, verify_each};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 /// The verdict on an input, and how the rows were found in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
-    /// The verdict.
+    /// The verdict on the chains.
     pub report: Report,
+    /// What their checkpoints say.
+    pub findings: Findings,
     /// How many rows there were in which form.
     pub found: Found,
 }
 
-/// Checks a file, told apart by its first bytes: a store, or else whatever [`forms`] reads. `-` is standard input, never
-/// a store.
+impl Checked {
+    fn of(mut report: Report, findings: Findings, found: Found) -> Self {
+        let is_receipted =
+            |chain: &ChainVerdict| findings.chains.get(&chain.chain).is_some_and(|found| found.is_receipted(chain));
+        if report.chains.iter().all(is_receipted) && findings.class().is_none() && findings.unchecked == 0 {
+            report.level = "receipted";
+        }
+        Self { report, findings, found }
+    }
+}
+
+/// What an input is found to be.
+pub enum Input {
+    /// Rows.
+    Rows(Checked),
+    /// The proof of a row.
+    Proof(Proof),
+}
+
+/// Checks a file, told apart by its first bytes: a store, a proof, or else whatever [`forms`] reads. `-` is standard input,
+/// never a store. A proof is only read. Without another key a store is checked with the one beside it.
 ///
 /// # Errors
-/// What [`check_rows`] reports; `cannot_read`, `no_rows`; with a store what [`Store::read`] reports.
-pub fn check_file(path: &Path) -> Result<Checked, Failure> {
+/// What [`check_rows`] reports; `cannot_read`, `no_rows`; with a store what [`Store::read`] and [`Signer::read`] report; with a
+/// proof what [`prove::read`] reports.
+pub fn check_file(path: &Path, receipts: Receipts) -> Result<Input, Failure> {
     let checked = if path == Path::new("-") {
-        check_rows(io::stdin().lock())?
+        check_input(io::stdin().lock(), receipts)?
     } else {
         let mut start = Vec::new();
         let file = File::open(path).map_err(|_| Code::CannotRead)?;
         file.take(16).read_to_end(&mut start).map_err(|_| Code::CannotRead)?;
         if start == b"SQLite format 3\0" {
-            let report = check_store(&Store::read(path)?)?;
-            let plain = report.chains.iter().map(|chain| chain.rows).sum();
-            Checked { report, found: Found { plain, ..Found::default() } }
+            let store = Store::read(path)?;
+            let mut receipts = receipts;
+            receipts.or_key(|| Ok(Signer::read(path, &store.deployment)?.map(|signer| signer.vkey().clone())))?;
+            Input::Rows(audit_store(&store, receipts)?)
         } else {
-            check_rows(BufReader::new(File::open(path).map_err(|_| Code::CannotRead)?))?
+            check_input(BufReader::new(File::open(path).map_err(|_| Code::CannotRead)?), receipts)?
         }
     };
-    // A check that had nothing to check is not a good one.
-    if checked.report.chains.is_empty() { Err(Code::NoRows.into()) } else { Ok(checked) }
+    match checked {
+        // A check that had nothing to check is not a good one.
+        Input::Rows(checked) if checked.report.chains.is_empty() && checked.findings.class().is_none() => {
+            Err(Code::NoRows.into())
+        }
+        checked => Ok(checked),
+    }
+}
+
+fn check_input(mut input: impl BufRead, receipts: Receipts) -> Result<Input, Failure> {
+    let (start, is_proof) = prove::is_proof(&mut input)?;
+    let input = Cursor::new(start).chain(input);
+    if is_proof { prove::read(input).map(Input::Proof) } else { audit_rows(input, receipts).map(Input::Rows) }
 }
 
 /// Checks rows in any of the [`forms`], in any order, of any number of chains. All are held in memory until the end,
@@ -53,18 +94,48 @@ pub fn check_file(path: &Path) -> Result<Checked, Failure> {
 /// # Errors
 /// What [`forms::read_rows`] reports.
 pub fn check_rows(input: impl BufRead) -> Result<Checked, Failure> {
-    let Finds { rows, found } = forms::read_rows(input)?;
-    Ok(Checked { report: verify(rows), found })
+    audit_rows(input, Receipts::default())
 }
 
-/// Checks a store, row by row, without holding more than one of them.
+/// [`check_rows`] that also compares them with receipts.
+///
+/// # Errors
+/// What [`forms::read_rows`] reports.
+pub fn audit_rows(input: impl BufRead, receipts: Receipts) -> Result<Checked, Failure> {
+    let Finds { rows, found } = forms::read_rows(input)?;
+    let mut audit = receipts.audit();
+    let report = verify_each(rows, |row| audit.push(row));
+    Ok(Checked::of(report, audit.finish(), found))
+}
+
+/// Checks the chains of a store, row by row, without holding more than one of them.
 ///
 /// # Errors
 /// `malformed_row` for a row with numbers that no row can have, `unavailable`.
 pub fn check_store(store: &Store) -> Result<Report, Code> {
+    check_chains(store, |_| ())
+}
+
+/// [`check_store`] that also compares the rows with the store's checkpoints and with other receipts.
+///
+/// # Errors
+/// As [`check_store`].
+pub fn audit_store(store: &Store, mut receipts: Receipts) -> Result<Checked, Code> {
+    // Rows and checkpoints of one moment, though a collector goes on writing.
+    let moment = store.db().unchecked_transaction()?;
+    receipts.of_store(store)?;
+    let mut audit = receipts.audit();
+    let report = check_chains(store, |row| audit.push(row))?;
+    drop(moment);
+    let plain = report.chains.iter().map(|chain| chain.rows).sum();
+    Ok(Checked::of(report, audit.finish(), Found { plain, ..Found::default() }))
+}
+
+fn check_chains(store: &Store, mut each: impl FnMut(&Row)) -> Result<Report, Code> {
     let mut chains = Vec::new();
     let mut current: Option<(String, ChainCheck)> = None;
     store.each_row(None, |row| {
+        each(&row);
         if current.as_ref().is_none_or(|(chain, _)| *chain != row.chain) {
             let next = (row.chain.clone(), ChainCheck::new(&row.chain));
             chains.extend(current.replace(next).map(|(_, check)| check.finish()));
@@ -137,46 +208,109 @@ pub fn missing_tails(report: &Report, sizes: &[Size]) -> Result<Vec<Tail>, Code>
     Ok(tails)
 }
 
-/// The word for the verdict on everything: the first of `tampered`, `dropped`, `truncated`, `holds` that applies.
-pub fn verdict(report: &Report, tails: &[Tail]) -> &'static str {
+/// The chains that are shorter than one of their checkpoints, added to `tails`.
+fn add_tails(Checked { report, findings, .. }: &Checked, tails: &mut Vec<Tail>) {
+    for (chain, found) in &findings.chains {
+        let top = report.chains.iter().find(|other| other.chain == *chain).map(|chain| chain.top);
+        let missing = found.size.saturating_sub(top.unwrap_or(0));
+        let known = tails.iter_mut().find(|tail| tail.chain == *chain);
+        match known {
+            _ if missing == 0 => {}
+            Some(tail) => tail.missing = tail.missing.max(missing),
+            None => tails.push(Tail { chain: chain.clone(), missing, dropped: top.is_none() }),
+        }
+    }
+}
+
+/// The tails that the sizes and the checkpoints say are missing.
+///
+/// # Errors
+/// `which_chain` if a size fits no chain or several.
+pub fn all_missing_tails(checked: &Checked, sizes: &[Size]) -> Result<Vec<Tail>, Code> {
+    let mut tails = missing_tails(&checked.report, sizes)?;
+    add_tails(checked, &mut tails);
+    Ok(tails)
+}
+
+/// The word for the verdict on everything: the first of `tampered`, `rewritten`, `dropped`, `truncated`, `forged`, `foreign`,
+/// `unchecked`, `holds` that applies.
+pub fn verdict(Checked { report, findings, .. }: &Checked, tails: &[Tail]) -> &'static str {
+    let class = findings.class();
     if report.verdict == Outcome::Tampered {
         "tampered"
+    } else if class == Some(Class::Rewritten) {
+        "rewritten"
     } else if tails.iter().any(|tail| tail.dropped) {
         "dropped"
     } else if !tails.is_empty() {
         "truncated"
+    } else if let Some(class) = class {
+        class.as_str()
+    } else if findings.unchecked > 0 {
+        "unchecked"
     } else {
         "holds"
     }
 }
 
-/// The verdict as JSON: the library's own, with `verdict` and `missing_tail` of the chains that are too short, the
-/// chains that are missing, and how the rows were found.
-pub fn to_json(Checked { report, found }: &Checked, tails: &[Tail]) -> Value {
-    let dropped = tails.iter().filter(|tail| tail.dropped).map(|tail| ChainCheck::new(&tail.chain).finish());
-    let all = Report { chains: report.chains.iter().cloned().chain(dropped).collect(), ..report.clone() };
+/// The verdict as JSON: the library's own, with what the checkpoints say of each chain, `missing_tail` of those that are too
+/// short, the chains that are missing, and how the rows were found.
+pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
+    let Checked { report, findings, found } = checked;
+    let is_here = |chain: &String| report.chains.iter().any(|other| other.chain == *chain);
+    let named = tails.iter().map(|tail| &tail.chain).chain(findings.chains.keys());
+    let gone: BTreeSet<&String> = named.filter(|chain| !is_here(chain)).collect();
+    let gone = gone.into_iter().map(|chain| ChainCheck::new(chain).finish());
+    let all = Report { chains: report.chains.iter().cloned().chain(gone).collect(), ..report.clone() };
     let mut value: Value = serde_json::from_str(&all.json()).unwrap_or_default();
-    value["verdict"] = verdict(report, tails).into();
+    value["verdict"] = verdict(checked, tails).into();
+    value["unchecked"] = findings.unchecked.into();
     let Found { plain, named, attributes, without } = found;
     value["found"] = json!({"plain": plain, "named": named, "attributes": attributes, "without": without});
-    for chain in value["chains"].as_array_mut().into_iter().flatten() {
-        let Some(tail) = tails.iter().find(|tail| chain["chain"] == tail.chain.as_str()) else { continue };
-        chain["missing_tail"] = tail.missing.into();
+    for (chain, known) in value["chains"].as_array_mut().into_iter().flatten().zip(&all.chains) {
+        let tail = tails.iter().find(|tail| tail.chain == known.chain);
+        let said = findings.chains.get(&known.chain);
+        if let Some(said) = said {
+            let (size, time) = said.receipted.unzip();
+            chain["checkpoints"] = json!({"count": said.checkpoints, "unchecked": said.unchecked, "receipted": size,
+                "signed_at": time, "class": said.class.map(Class::as_str), "at": said.at});
+            chain["level"] = if said.is_receipted(known) { "receipted" } else { "chained" }.into();
+        }
+        if let Some(tail) = tail {
+            chain["missing_tail"] = tail.missing.into();
+        }
         if chain["verdict"] == "holds" {
-            chain["verdict"] = if tail.dropped { "dropped" } else { "truncated" }.into();
+            let class = said.and_then(|said| said.class);
+            chain["verdict"] = match (class, tail) {
+                (Some(Class::Rewritten), _) => "rewritten",
+                (_, Some(tail)) => {
+                    if tail.dropped {
+                        "dropped"
+                    } else {
+                        "truncated"
+                    }
+                }
+                (Some(class), _) => class.as_str(),
+                _ => "holds",
+            }
+            .into();
         }
     }
     value
 }
 
-/// The verdict in words: two lines a chain, then a summary.
-pub fn to_text(Checked { report, found }: &Checked, tails: &[Tail]) -> String {
+/// The verdict in words: two lines or more a chain, then a summary.
+pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
+    let Checked { report, findings, found } = checked;
     let mut out = String::new();
     for chain in &report.chains {
         // Writing to a String can't fail.
         let _ = writeln!(out, "chain {}\n  {}", chain.chain, chain_in_words(chain));
         if let Some(tail) = tails.iter().find(|tail| tail.chain == chain.chain) {
             let _ = writeln!(out, "  TRUNCATED: {} missing at its end", count(tail.missing, "row"));
+        }
+        if let Some(said) = findings.chains.get(&chain.chain) {
+            out += &checkpoints_in_words(said);
         }
     }
     for tail in tails.iter().filter(|tail| tail.dropped) {
@@ -190,19 +324,46 @@ pub fn to_text(Checked { report, found }: &Checked, tails: &[Tail]) -> String {
         "\n{}, {}: {}",
         count(report.chains.len() as u64, "chain"),
         count(rows, "row"),
-        verdict(report, tails)
+        verdict(checked, tails)
     );
     if bad > 0 {
         let _ = write!(out, " ({} of them)", count(bad, "chain"));
     }
-    let _ = writeln!(
-        out,
-        ".\nChecked at the level `{}`: is every row as it was linked, is none missing between two others. It can't show\n\
-         rows missing at the end of a chain (--expect-size can), or chains made up or dropped as a whole.",
-        report.level
-    );
+    if findings.unchecked > 0 {
+        let receipts = count(findings.unchecked, "receipt");
+        let _ = write!(
+            out,
+            ".\n{receipts} NOT checked: of another deployment, or signed by none of the keys at hand (--key)"
+        );
+    }
+    let means = match report.level {
+        "receipted" => {
+            "is every row as it was linked, and each chain as long and the\n             same as when the collector signed it. It can't show chains dropped together with their checkpoints (--receipts\n             that were kept elsewhere can), or what was never sent."
+        }
+        _ => {
+            "is every row as it was linked, is none missing between two others. It can't show\n             rows missing at the end of a chain (--expect-size can), or chains made up or dropped as a whole."
+        }
+    };
+    let _ = writeln!(out, ".\nChecked at the level `{}`: {means}", report.level);
     out.push_str(&found_in_words(found));
     out
+}
+
+fn checkpoints_in_words(said: &audit::Found) -> String {
+    let mut words = format!("  {}", count(said.checkpoints, "checkpoint"));
+    if let Some((size, time)) = said.receipted {
+        let _ = write!(words, "; receipted up to {}, signed {}", count(size, "row"), audit::utc(time));
+    }
+    if said.unchecked > 0 {
+        let _ =
+            write!(words, "; the signatures of {} were not checked: none of the keys at hand (--key)", said.unchecked);
+    }
+    words.push('\n');
+    if let (Some(class), Some(at)) = (said.class, said.at) {
+        let word = class.as_str().to_uppercase();
+        let _ = writeln!(words, "  {word}: {} (the checkpoint of {})", class.in_words(), count(at, "row"));
+    }
+    words
 }
 
 fn found_in_words(found: &Found) -> String {
@@ -244,7 +405,8 @@ fn chain_in_words(chain: &ChainVerdict) -> String {
 }
 
 /// What a class of damage means.
-pub const fn class_in_words(class: Class) -> &'static str {
+pub const fn class_in_words(class: verify::Class) -> &'static str {
+    use verify::Class;
     match class {
         Class::NoGenesis => "the chain does not begin with its first row, or its id is not that row's link",
         Class::Gap => "rows are missing before this one",
@@ -262,8 +424,7 @@ fn count(number: u64, noun: &str) -> String {
 mod tests {
     use super::*;
     use nymtrail::core::chain::{Head, NO_HEAD};
-    use nymtrail::core::row::Row;
-    use serde_json::json;
+    use nymtrail::core::verify::{Class, verify};
 
     fn chain(rows: u64) -> Vec<Row> {
         let (mut head, genesis) = Head::open("{}".into(), "0f".repeat(16), &"11".repeat(32), NO_HEAD, 5);
@@ -315,7 +476,8 @@ mod tests {
         for wrong in ["", "x", "-1", "0123abc=1", "0123ABCD=1", "0123abcd="] {
             assert!(Size::parse(wrong).is_err(), "{wrong}");
         }
-        let checked = Checked { report: verify(chain(5)), found: Found { plain: 5, ..Found::default() } };
+        let found = Found { plain: 5, ..Found::default() };
+        let checked = Checked { report: verify(chain(5)), findings: Findings::default(), found };
         let report = &checked.report;
         let id = report.chains[0].chain.clone();
         let tails = |chain: Option<&str>, rows| missing_tails(report, &[Size { chain: chain.map(Into::into), rows }]);
@@ -328,7 +490,7 @@ mod tests {
         let zeros = "0".repeat(64);
         assert_eq!(tails(Some(&zeros), 7), Ok(vec![Tail { chain: zeros.clone(), missing: 7, dropped: true }]));
 
-        assert_eq!(verdict(report, &two_short), "truncated");
+        assert_eq!(verdict(&checked, &two_short), "truncated");
         let json = to_json(&checked, &two_short);
         assert_eq!(json["chains"][0]["verdict"], "truncated");
         assert_eq!(json["chains"][0]["missing_tail"], 2);

@@ -8,6 +8,8 @@ mod reply;
 use crate::epochs;
 use crate::error::Code;
 use crate::ingest::{self, Batch};
+use crate::keys::Signer;
+use crate::receipts;
 use crate::store::Store;
 use axum::Router;
 use axum::body::Body;
@@ -22,7 +24,7 @@ use reply::{fallback, json, not_allowed, refuse};
 use serde_json::json;
 use std::io::Read;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -109,6 +111,7 @@ pub fn now_ms() -> u64 {
 pub struct App {
     /// The one writer. Readers open the file for themselves.
     writer: Mutex<Store>,
+    signer: Signer,
     path: PathBuf,
     deployment: String,
     period: Period,
@@ -118,10 +121,11 @@ pub struct App {
 }
 
 impl App {
-    /// `store` is the open store, `path` the file it is in.
-    pub fn new(store: Store, path: PathBuf, config: Config, clock: Clock) -> Arc<Self> {
+    /// `store` is the open store, `signer` signs receipts, `path` is the file the store is in.
+    pub fn new(store: Store, signer: Signer, path: PathBuf, config: Config, clock: Clock) -> Arc<Self> {
         let (deployment, period) = (store.deployment.clone(), store.period);
-        Arc::new(Self { writer: Mutex::new(store), path, deployment, period, config, clock, damaged: Mutex::default() })
+        let (writer, damaged) = (Mutex::new(store), Mutex::default());
+        Arc::new(Self { writer, signer, path, deployment, period, config, clock, damaged })
     }
 
     fn writer(&self) -> MutexGuard<'_, Store> {
@@ -177,8 +181,13 @@ async fn take_batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body)
     let answer = blocking(app, move |app| {
         let body = if gzipped { unpack(&body, app.config.max_body)? } else { body };
         let batch = Batch::read(&body)?;
-        batch.check(&app.deployment, app.period, (app.clock)())?;
-        app.writer().write(|tx| ingest::take(tx, &batch))
+        let now = (app.clock)();
+        batch.check(&app.deployment, app.period, now)?;
+        app.writer().write(|tx| {
+            let mut answer = ingest::take(tx, &batch)?;
+            answer.receipt = receipts::issue(tx, &app.signer, &app.deployment, &answer, now)?;
+            Ok(answer)
+        })
     });
     let answer = answer.await.map_err(refuse)?;
     tracing::debug!(answer.stored, answer.duplicate, answer.refused, "batch");
@@ -250,9 +259,10 @@ async fn welcome(State(app): State<Arc<App>>) -> Response {
 /// Serves until SIGINT or SIGTERM. `path` is the file the store is in.
 ///
 /// # Errors
-/// `cannot_listen`, `unavailable`, `internal`.
+/// `key_file`, `cannot_listen`, `unavailable`, `internal`.
 pub fn run(mut store: Store, path: PathBuf, listen: SocketAddr, config: Config) -> Result<(), Code> {
     report(&epochs::rotate(&mut store, now_ms())?);
+    let signer = signer(&store, &path)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|_| Code::Internal)?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(listen).await.map_err(|_| Code::CannotListen)?;
@@ -261,7 +271,7 @@ pub fn run(mut store: Store, path: PathBuf, listen: SocketAddr, config: Config) 
         println!("Collecting events of `{}` on http://{address}/ into {}", store.deployment, path.display());
         println!("{what} Ctrl-C stops it; `nymtrail verify {}` checks what was collected.", path.display());
 
-        let app = App::new(store, path, config, Box::new(now_ms));
+        let app = App::new(store, signer, path, config, Box::new(now_ms));
         let rotation = tokio::spawn(keep_rotating(app.clone()));
         let stop = Arc::new(tokio::sync::Notify::new());
         let stopped = stop.clone();
@@ -278,6 +288,15 @@ pub fn run(mut store: Store, path: PathBuf, listen: SocketAddr, config: Config) 
         println!("Stopped.");
         ended
     })
+}
+
+/// The key that signs receipts; made at the first start.
+fn signer(store: &Store, path: &Path) -> Result<Signer, Code> {
+    let (signer, made) = Signer::open(path, &store.deployment)?;
+    if made && store.db().query_row("SELECT count(*) FROM checkpoints", [], |row| row.get::<_, i64>(0))? > 0 {
+        tracing::warn!("the key beside the store was gone; earlier receipts need the old public key to be checked");
+    }
+    Ok(signer)
 }
 
 async fn keep_rotating(app: Arc<App>) {

@@ -157,7 +157,7 @@ fn what_the_system_does_not_write_is_not_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     drop(Served::start(dir.path(), &[])); // the file and its first salts
     let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' XFSZ; ulimit -f 300; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_nymtrail")]);
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 400; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_nymtrail")]);
     let served = Served::start_as(shell, dir.path(), &[]);
     let epoch = json(&served.call("GET", "/v1/epochs", b"").1)["epochs"][0]["id"].as_u64().unwrap();
     let batches = (1..40).map(|n| {

@@ -7,6 +7,7 @@ use http_body_util::BodyExt;
 use nymtrail::core::chain::{Head, NO_HEAD};
 use nymtrail::core::row::Row;
 use nymtrail::core::verify::Report;
+use nymtrail_collector::keys::Signer;
 use nymtrail_collector::serve::{App, Config, router};
 use nymtrail_collector::store::{Expected, Store};
 use nymtrail_collector::verify::check_store;
@@ -194,5 +195,6 @@ fn start(dir: &TempDir, now: &Arc<AtomicU64>, config: Config, prepare: fn(&Store
     let store = Store::open(&path, &Expected::default()).unwrap();
     prepare(&store);
     let now = now.clone();
-    router(App::new(store, path, config, Box::new(move || now.load(Ordering::SeqCst))))
+    let signer = Signer::open(&path, &store.deployment).unwrap().0;
+    router(App::new(store, signer, path, config, Box::new(move || now.load(Ordering::SeqCst))))
 }

@@ -1,0 +1,371 @@
+//! Checkpoints against rows: is each chain still the one that the collector signed, and as long?
+//!
+//! [`Receipts`] gathers what was signed, from the store and from whoever kept it elsewhere. [`Audit`] is then shown the rows,
+//! one after the other, and compares roots on the way.
+
+use crate::error::Code;
+use crate::forms::Failure;
+use crate::keys::judge;
+use crate::store::Store;
+use nymtrail::core::chain::Hash;
+use nymtrail::core::hex;
+use nymtrail::core::merkle::{CompactRange, empty_root};
+use nymtrail::core::note::{Checkpoint, Note, Signed, Vkey};
+use nymtrail::core::row::Row;
+use nymtrail::core::verify::{ChainVerdict, Outcome};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io::{BufRead, Read};
+
+/// The longest line in a file of receipts: 1 MiB.
+const MAX_LINE: u64 = 1 << 20;
+
+/// What is wrong between a chain's rows and its checkpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// The rows are not those that were signed.
+    Rewritten,
+    /// No row of a chain that was signed is there.
+    Dropped,
+    /// There are fewer rows than were signed.
+    Truncated,
+    /// A checkpoint is not signed by the key that it names, or the store says something else of it than it says itself.
+    Forged,
+    /// A stored checkpoint is of another chain or deployment than the one it is filed under.
+    Foreign,
+}
+
+impl Class {
+    /// The stable word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rewritten => "rewritten",
+            Self::Dropped => "dropped",
+            Self::Truncated => "truncated",
+            Self::Forged => "forged",
+            Self::Foreign => "foreign",
+        }
+    }
+
+    /// What it means.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Rewritten => "the rows are not those that the collector signed",
+            Self::Dropped => "none of the rows that the collector signed is here",
+            Self::Truncated => "rows that the collector signed are missing at its end",
+            Self::Forged => "a checkpoint was changed after it was signed",
+            Self::Foreign => "a checkpoint is filed here that is of another chain or deployment",
+        }
+    }
+}
+
+/// What was found out about the checkpoints of one chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// How many there are.
+    pub checkpoints: u64,
+    /// How many of them are signed by none of the keys at hand.
+    pub unchecked: u64,
+    /// The largest size that is signed by one of the keys and that the rows agree with, and when it was signed, in seconds
+    /// since 1970.
+    pub receipted: Option<(u64, u64)>,
+    /// What is wrong, if anything: the worst.
+    pub class: Option<Class>,
+    /// The size of the smallest checkpoint with which something is wrong.
+    pub at: Option<u64>,
+    /// The largest size that was signed.
+    pub size: u64,
+}
+
+impl Found {
+    fn wrong(&mut self, class: Class, size: u64) {
+        self.class = Some(self.class.map_or(class, |other| other.min(class)));
+        self.at = Some(self.at.map_or(size, |other| other.min(size)));
+    }
+
+    /// Whether this chain is, whole and unchanged, what the collector signed.
+    pub fn is_receipted(&self, chain: &ChainVerdict) -> bool {
+        chain.verdict == Outcome::Holds
+            && self.class.is_none()
+            && self.unchecked == 0
+            && self.receipted.is_some_and(|(size, _)| size == chain.top)
+    }
+}
+
+/// What was found out about all checkpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Of each chain that has any, by id.
+    pub chains: BTreeMap<String, Found>,
+    /// Receipts from elsewhere that could not be checked: of another deployment, or signed by none of the keys.
+    pub unchecked: u64,
+}
+
+impl Findings {
+    /// The worst that was found of any chain.
+    pub fn class(&self) -> Option<Class> {
+        self.chains.values().filter_map(|found| found.class).min()
+    }
+}
+
+/// One checkpoint and what is known of it without the rows.
+#[derive(Clone, Debug)]
+struct Entry {
+    size: u64,
+    root: Hash,
+    signed: Signed,
+    agrees: Option<bool>,
+}
+
+/// The checkpoints to compare with the rows.
+#[derive(Clone, Debug, Default)]
+pub struct Receipts {
+    keys: Vec<Vkey>,
+    deployment: Option<String>,
+    entries: BTreeMap<String, Vec<Entry>>,
+    findings: Findings,
+    given: Vec<(Note, Checkpoint)>,
+}
+
+impl Receipts {
+    /// None yet, to be checked with these keys.
+    pub fn new(keys: Vec<Vkey>) -> Self {
+        Self { keys, ..Self::default() }
+    }
+
+    /// Uses this key too, if there is no other.
+    pub fn or_key(&mut self, key: impl FnOnce() -> Result<Option<Vkey>, Code>) -> Result<(), Code> {
+        if self.keys.is_empty() {
+            self.keys.extend(key()?);
+        }
+        Ok(())
+    }
+
+    /// Adds those that were kept elsewhere: notes with blank lines between them, or JSON a line, which may be a note as a
+    /// string, an object with a `note`, or an answer of the collector.
+    ///
+    /// # Errors
+    /// `malformed_receipt` with the line, also if there is no receipt at all; `cannot_read`, `invalid_utf8`.
+    pub fn read(&mut self, mut input: impl BufRead) -> Result<(), Failure> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Json {
+            Note(String),
+            Kept { note: String },
+            Answer { receipt: BTreeMap<String, String> },
+        }
+        let (mut line, mut note, mut ends, mut before) = (Vec::new(), String::new(), false, self.given.len());
+        for number in 1.. {
+            line.clear();
+            let read = input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).map_err(|_| Code::CannotRead)?;
+            let at = |code| Failure { code, line: Some(number) };
+            let text = std::str::from_utf8(&line).map_err(|_| at(Code::InvalidUtf8))?;
+            let malformed = at(Code::MalformedReceipt);
+            let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
+            let is_signature = text.starts_with('\u{2014}');
+            if ends && !is_signature {
+                self.give(&std::mem::take(&mut note)).ok_or(malformed)?;
+                ends = false;
+            }
+            if read == 0 {
+                before = self.given.len() - before;
+                return if note.trim().is_empty() && before > 0 { Ok(()) } else { Err(malformed) };
+            }
+            if note.is_empty() && text.trim().is_empty() {
+                continue;
+            }
+            if note.is_empty() && text.starts_with(['{', '"']) {
+                let notes = match serde_json::from_str(text).map_err(|_| malformed)? {
+                    Json::Note(note) | Json::Kept { note } => vec![note],
+                    Json::Answer { receipt } => receipt.into_values().collect(),
+                };
+                notes.iter().try_for_each(|note| self.give(note)).ok_or(malformed)?;
+                continue;
+            }
+            note.push_str(text);
+            note.push('\n');
+            ends = is_signature;
+            if note.len() as u64 > MAX_LINE {
+                return Err(malformed);
+            }
+        }
+        Ok(())
+    }
+
+    fn give(&mut self, note: &str) -> Option<()> {
+        let note = Note::parse(note)?;
+        let checkpoint = Checkpoint::parse(&note.text)?;
+        checkpoint.deployment_and_chain()?;
+        self.given.push((note, checkpoint));
+        Some(())
+    }
+
+    /// Adds those in a store.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub fn of_store(&mut self, store: &Store) -> Result<(), Code> {
+        self.deployment = Some(store.deployment.clone());
+        store.each_checkpoint(None, |chain, size, root, note| {
+            self.stored(chain, size, &root, &note);
+            Ok(())
+        })
+    }
+
+    fn stored(&mut self, chain: String, size: u64, root: &str, text: &str) {
+        let note = Note::parse(text);
+        let checkpoint = note.as_ref().and_then(|note| Checkpoint::parse(&note.text));
+        let found = self.findings.chains.entry(chain.clone()).or_default();
+        found.checkpoints += 1;
+        let (Some(note), Some(checkpoint)) = (note, checkpoint) else { return found.wrong(Class::Forged, size) };
+        if checkpoint.deployment_and_chain() != Some((self.deployment.as_deref().unwrap_or_default(), &chain)) {
+            return found.wrong(Class::Foreign, size);
+        }
+        if checkpoint.size != size || checkpoint.root.hex() != root {
+            return found.wrong(Class::Forged, size);
+        }
+        self.add(chain, &note, &checkpoint);
+    }
+
+    fn add(&mut self, chain: String, note: &Note, checkpoint: &Checkpoint) {
+        let (signed, &Checkpoint { size, root, .. }) = (judge(note, &self.keys), checkpoint);
+        let found = self.findings.chains.entry(chain.clone()).or_default();
+        match signed {
+            Signed::Badly => return found.wrong(Class::Forged, size),
+            Signed::ByAnother => found.unchecked += 1,
+            Signed::At(_) => {}
+        }
+        found.size = found.size.max(size);
+        let agrees = (size == 0).then(|| root == empty_root());
+        self.entries.entry(chain).or_default().push(Entry { size, root, signed, agrees });
+    }
+
+    /// Ready for the rows. What was given from elsewhere counts only if one of the keys signed it: anybody can write a note.
+    pub fn audit(mut self) -> Audit {
+        for (note, checkpoint) in std::mem::take(&mut self.given) {
+            let Some((deployment, chain)) = checkpoint.deployment_and_chain() else { continue };
+            let is_ours = self.deployment.as_ref().is_none_or(|ours| ours == deployment);
+            if !is_ours || judge(&note, &self.keys) == Signed::ByAnother {
+                self.findings.unchecked += 1;
+            } else {
+                let chain = chain.to_owned();
+                self.findings.chains.entry(chain.clone()).or_default().checkpoints += 1;
+                self.add(chain, &note, &checkpoint);
+            }
+        }
+        self.entries.values_mut().for_each(|entries| entries.sort_by_key(|entry| entry.size));
+        Audit { entries: self.entries, findings: self.findings, walk: None }
+    }
+}
+
+/// Where among the rows we are.
+#[derive(Clone, Debug)]
+struct Walk {
+    chain: String,
+    tree: CompactRange,
+    /// The chain's checkpoints, smallest first; none if it has none.
+    entries: Vec<Entry>,
+    /// How many of them are behind us.
+    passed: usize,
+    /// The highest seq and one more.
+    top: u64,
+}
+
+/// Compares checkpoints with rows, which come ordered by chain and seq.
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
+    entries: BTreeMap<String, Vec<Entry>>,
+    findings: Findings,
+    walk: Option<Walk>,
+}
+
+impl Audit {
+    /// Takes the next row.
+    pub fn push(&mut self, row: &Row) {
+        if self.walk.as_ref().is_none_or(|walk| walk.chain != row.chain) {
+            self.leave();
+            let entries = self.entries.remove(&row.chain).unwrap_or_default();
+            let passed = entries.iter().take_while(|entry| entry.size == 0).count();
+            self.walk = Some(Walk { chain: row.chain.clone(), tree: CompactRange::default(), entries, passed, top: 0 });
+        }
+        let Some(Walk { tree, entries, passed, top, .. }) = &mut self.walk else { return };
+        *top = (*top).max(row.seq + 1);
+        // Duplicates, forks and what comes after a gap or a broken link are no leaves of the tree that was signed.
+        if *passed == entries.len() || row.seq != tree.size() {
+            return;
+        }
+        let Some(leaf) = hex::decode(&row.link).map(Hash) else { return };
+        tree.append(leaf);
+        while let Some(entry) = entries.get_mut(*passed).filter(|entry| entry.size == tree.size()) {
+            entry.agrees = Some(entry.root == tree.root());
+            *passed += 1;
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some(Walk { chain, entries, top, .. }) = self.walk.take() {
+            self.conclude(chain, entries, Class::Truncated, top);
+        }
+    }
+
+    fn conclude(&mut self, chain: String, entries: Vec<Entry>, missing: Class, top: u64) {
+        if entries.is_empty() {
+            return;
+        }
+        let found = self.findings.chains.entry(chain).or_default();
+        for Entry { size, signed, agrees, .. } in entries {
+            match (agrees, signed) {
+                (Some(true), Signed::At(time)) => found.receipted = found.receipted.max(Some((size, time))),
+                (Some(true), _) => {}
+                (Some(false), _) => found.wrong(Class::Rewritten, size),
+                (None, _) if size > top => found.wrong(missing, size),
+                // There are as many rows, but not one after the other: the chain itself says so.
+                (None, _) => {}
+            }
+        }
+    }
+
+    /// What was found out, once all rows were shown.
+    pub fn finish(mut self) -> Findings {
+        self.leave();
+        for (chain, entries) in std::mem::take(&mut self.entries) {
+            self.conclude(chain, entries, Class::Dropped, 0);
+        }
+        self.findings
+    }
+}
+
+/// A time in seconds since 1970 as people write it.
+pub fn utc(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    if days > 2_932_896 {
+        return format!("{seconds} s after 1970"); // beyond the year 9999
+    }
+    // From days to a date, with years that begin in March so that the leap day comes last.
+    let shifted = days + 719_468;
+    let (era, day) = (shifted / 146_097, shifted % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_sqlite() {
+        let db = rusqlite::Connection::open_in_memory().unwrap();
+        for seconds in
+            (0..253_402_300_800u64).step_by(86_400 * 97 + 4321).chain([951_782_399, 951_782_400, 253_402_300_799])
+        {
+            let expected: String =
+                db.query_row("SELECT datetime(?, 'unixepoch') || 'Z'", [seconds], |row| row.get(0)).unwrap();
+            assert_eq!(utc(seconds), expected);
+        }
+        assert_eq!(utc(u64::MAX), "18446744073709551615 s after 1970");
+    }
+}
