@@ -224,11 +224,11 @@ impl Receipts {
         if checkpoint.size != size || checkpoint.root.hex() != root {
             return found.wrong(Class::Forged, size);
         }
-        self.add(chain, &note, &checkpoint);
+        let signed = judge(&note, &self.keys);
+        self.add(chain, signed, &checkpoint);
     }
 
-    fn add(&mut self, chain: String, note: &Note, checkpoint: &Checkpoint) {
-        let (signed, &Checkpoint { size, root, .. }) = (judge(note, &self.keys), checkpoint);
+    fn add(&mut self, chain: String, signed: Signed, &Checkpoint { size, root, .. }: &Checkpoint) {
         let found = self.findings.chains.entry(chain.clone()).or_default();
         match signed {
             Signed::Badly => return found.wrong(Class::Forged, size),
@@ -245,12 +245,13 @@ impl Receipts {
         for (note, checkpoint) in std::mem::take(&mut self.given) {
             let Some((deployment, chain)) = checkpoint.deployment_and_chain() else { continue };
             let is_ours = self.deployment.as_ref().is_none_or(|ours| ours == deployment);
-            if !is_ours || judge(&note, &self.keys) == Signed::ByAnother {
+            let signed = judge(&note, &self.keys);
+            if !is_ours || signed == Signed::ByAnother {
                 self.findings.unchecked += 1;
             } else {
                 let chain = chain.to_owned();
                 self.findings.chains.entry(chain.clone()).or_default().checkpoints += 1;
-                self.add(chain, &note, &checkpoint);
+                self.add(chain, signed, &checkpoint);
             }
         }
         self.entries.values_mut().for_each(|entries| entries.sort_by_key(|entry| entry.size));

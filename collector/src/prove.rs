@@ -8,6 +8,7 @@ use crate::store::Store;
 use nymtrail::core::chain::Hash;
 use nymtrail::core::note::{Checkpoint, Note, Signed, Vkey};
 use nymtrail::core::proof::{HEADER, Proof};
+use nymtrail::core::row::MAX_INTEGER;
 use nymtrail::core::{hex, merkle};
 use rusqlite::params;
 use serde_json::{Value, json};
@@ -38,7 +39,8 @@ pub fn prove(store: &Store, chain: &str, seq: u64) -> Result<Proof, Code> {
     };
     let signed = note.as_ref().map(|text| checkpoint(text).ok_or(Code::RowsChanged)).transpose()?;
     let size = signed.as_ref().map_or(0, |(_, checkpoint)| checkpoint.size);
-    let row = store.row(&chain, seq)?.ok_or(Code::NoRow)?;
+    let row = if seq <= MAX_INTEGER { store.row(&chain, seq)? } else { None };
+    let row = row.ok_or(Code::NoRow)?;
     let mut leaves = Vec::new();
     let (note, checkpoint) = signed.ok_or(Code::NoCheckpoint)?;
     let mut find = store.db().prepare("SELECT seq, link FROM events WHERE chain = ? AND seq < ? ORDER BY seq")?;

@@ -4,7 +4,10 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use flate2::{Compression, write::GzEncoder};
 use http_body_util::BodyExt;
-use nymtrail::core::chain::{Head, NO_HEAD};
+use nymtrail::core::chain::{Hash, Head, NO_HEAD};
+use nymtrail::core::hex;
+use nymtrail::core::merkle;
+use nymtrail::core::note::Vkey;
 use nymtrail::core::row::Row;
 use nymtrail::core::verify::Report;
 use nymtrail_collector::keys::Signer;
@@ -13,7 +16,8 @@ use nymtrail_collector::store::{Expected, Store};
 use nymtrail_collector::verify::check_store;
 use serde_json::{Value, json};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
@@ -51,6 +55,12 @@ pub fn with(row: &Row, change: impl FnOnce(&mut Row)) -> Row {
     row
 }
 
+/// The root of the tree over these rows.
+pub fn root(rows: &[Row]) -> Hash {
+    let leaves: Vec<_> = rows.iter().map(|row| Hash(hex::decode(&row.link).unwrap())).collect();
+    merkle::root(&leaves)
+}
+
 /// A request's body, in today's epoch.
 pub fn batch(rows: &[Row]) -> String {
     batch_of("shop", json!(TODAY), rows)
@@ -68,6 +78,21 @@ pub fn gzip(text: &str) -> Vec<u8> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(text.as_bytes()).unwrap();
     packed.finish().unwrap()
+}
+
+/// Runs the program. Its exit code, and what it printed.
+pub fn run(dir: &Path, args: &[&str], input: &[u8]) -> (i32, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_nymtrail"))
+        .args(args)
+        .current_dir(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _ = child.stdin.take().unwrap().write_all(input); // some commands don't read it
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
 /// What was answered.
@@ -174,6 +199,11 @@ impl Collector {
         };
         Store::read(&self.path()).unwrap().each_row(None, each).unwrap();
         rows
+    }
+
+    /// The collector's public key.
+    pub fn vkey(&self) -> Vkey {
+        Signer::read(&self.path(), "shop").unwrap().unwrap().vkey().clone()
     }
 
     pub fn set_clock(&self, now: u64) {
