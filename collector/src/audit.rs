@@ -14,6 +14,7 @@ use nymtrail::core::note::{Checkpoint, Note, Signed, Vkey};
 use nymtrail::core::row::Row;
 use nymtrail::core::verify::{ChainVerdict, Outcome};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
 
@@ -151,10 +152,19 @@ impl Receipts {
         #[serde(untagged)]
         enum Json {
             Note(String),
-            Kept { note: String },
-            Answer { receipt: BTreeMap<String, String> },
+            Kept {
+                note: String,
+            },
+            Answer {
+                receipt: BTreeMap<String, String>,
+            },
+            /// An answer to a batch of which nothing was taken.
+            Without {
+                #[serde(rename = "results")]
+                _results: IgnoredAny,
+            },
         }
-        let (mut line, mut note, mut ends, mut before) = (Vec::new(), String::new(), false, self.given.len());
+        let (mut line, mut note, mut ends, before) = (Vec::new(), String::new(), false, self.given.len());
         for number in 1.. {
             line.clear();
             let read = input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).map_err(|_| Code::CannotRead)?;
@@ -168,8 +178,8 @@ impl Receipts {
                 ends = false;
             }
             if read == 0 {
-                before = self.given.len() - before;
-                return if note.trim().is_empty() && before > 0 { Ok(()) } else { Err(malformed) };
+                let complete = note.is_empty() && self.given.len() > before;
+                return if complete { Ok(()) } else { Err(malformed) };
             }
             if note.is_empty() && text.trim().is_empty() {
                 continue;
@@ -178,6 +188,7 @@ impl Receipts {
                 let notes = match serde_json::from_str(text).map_err(|_| malformed)? {
                     Json::Note(note) | Json::Kept { note } => vec![note],
                     Json::Answer { receipt } => receipt.into_values().collect(),
+                    Json::Without { .. } => Vec::new(),
                 };
                 notes.iter().try_for_each(|note| self.give(note)).ok_or(malformed)?;
                 continue;

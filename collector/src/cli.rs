@@ -7,6 +7,7 @@ use crate::export::export;
 use crate::forms::Failure;
 use crate::keys::{Signer, read_vkeys};
 use crate::prove::{self, Verdict};
+use crate::report;
 use crate::serve::{self, Config, Origins};
 use crate::store::{DEFAULT_DEPLOYMENT, Expected, Store};
 use crate::verify::{self, Input, Size};
@@ -254,10 +255,10 @@ fn verify_input(args: &VerifyArgs) -> Result<u8, Failure> {
     };
     let tails = verify::all_missing_tails(&checked, &args.expect_size)?;
     print(&match args.format {
-        Format::Text => verify::to_text(&checked, &tails),
-        Format::Json => format!("{}\n", verify::to_json(&checked, &tails)),
+        Format::Text => report::to_text(&checked, &tails),
+        Format::Json => format!("{}\n", report::to_json(&checked, &tails)),
     })?;
-    Ok(match verify::verdict(&checked, &tails) {
+    Ok(match report::verdict(&checked, &tails) {
         "holds" => reached(args.require, checked.report.level),
         "unchecked" => 3,
         _ => 2,

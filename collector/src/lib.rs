@@ -15,6 +15,7 @@ pub mod ingest;
 pub mod keys;
 pub mod prove;
 pub mod receipts;
+pub mod report;
 pub mod rows;
 pub mod serve;
 pub mod store;

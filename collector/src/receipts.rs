@@ -1,6 +1,6 @@
 //! Receipts: for every chain that a batch touched, a checkpoint of all its rows, signed by the collector.
 //!
-//! Of each chain's tree only a compact range is kept, which grows in the transaction that adds the rows. A store that was
+//! Of each chain's tree only a compact range is kept, with the last receipt, and it grows in the transaction that adds the rows. A store that was
 //! written before there were receipts has none: its trees grow from the rows the first time they are asked for.
 //!
 //! Nothing is signed that contradicts what was signed before: then the rows were changed from outside, and the sender gets
@@ -50,6 +50,27 @@ struct Last {
     size: u64,
     root: String,
     note: String,
+    /// The tree of that size; `None` if it is not there or has another root.
+    tree: Option<CompactRange>,
+}
+
+impl Last {
+    fn find(db: &Connection, chain: &str) -> Result<Option<Self>, Code> {
+        let mut find = db.prepare_cached(
+            "SELECT size, root, note, peaks FROM checkpoints WHERE chain = ? ORDER BY size DESC LIMIT 1",
+        )?;
+        let last = find.query_row([chain], |row| {
+            let (size, root): (u64, String) = (row.get(0)?, row.get(1)?);
+            let peaks: Option<Vec<u8>> = row.get(3)?;
+            let tree = peaks.and_then(|peaks| {
+                let (peaks, []) = peaks.as_chunks() else { return None };
+                CompactRange::new(size, peaks.iter().copied().map(Hash).collect())
+            });
+            let tree = tree.filter(|tree| tree.root().hex() == root);
+            Ok(Self { size, root, note: row.get(2)?, tree })
+        });
+        Ok(last.optional()?)
+    }
 }
 
 fn receipt(
@@ -60,10 +81,7 @@ fn receipt(
     first: Option<u64>,
     time: u64,
 ) -> Result<Option<String>, Code> {
-    let mut find =
-        db.prepare_cached("SELECT size, root, note FROM checkpoints WHERE chain = ? ORDER BY size DESC LIMIT 1")?;
-    let last = find.query_row([chain], |row| Ok(Last { size: row.get(0)?, root: row.get(1)?, note: row.get(2)? }));
-    let last = last.optional()?;
+    let last = Last::find(db, chain)?;
     let Some(tree) = grow(db, chain, last.as_ref(), first)? else {
         tracing::warn!(
             chain,
@@ -75,29 +93,29 @@ fn receipt(
         return Ok(None); // the chain's first row was refused
     }
     let checkpoint = Checkpoint { origin: origin.into(), size: tree.size(), root: tree.root() };
-    if let Some(last) = last
-        && last.size == tree.size()
+    if let Some(last) = &last
+        && last.tree.as_ref() == Some(&tree)
         && last.note.starts_with(&checkpoint.text())
         && signer.signed(&last.note)
     {
-        return Ok(Some(last.note));
+        return Ok(Some(last.note.clone()));
     }
     let note = signer.sign(&checkpoint, time).to_string();
-    let mut keep = db.prepare_cached("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?)")?;
-    keep.execute(params![chain, checkpoint.size, checkpoint.root.hex(), note, time * 1000])?;
+    let peaks: Vec<u8> = tree.peaks().iter().flat_map(|peak| peak.0).collect();
+    let mut keep = db.prepare_cached("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)")?;
+    keep.execute(params![chain, checkpoint.size, checkpoint.root.hex(), note, time * 1000, peaks])?;
+    if let Some(last) = last.filter(|last| last.size != tree.size()) {
+        let mut forget = db.prepare_cached("UPDATE checkpoints SET peaks = NULL WHERE chain = ? AND size = ?")?;
+        forget.execute(params![chain, last.size])?;
+    }
     Ok(Some(note))
 }
 
 /// The tree over a chain's rows from the first to the first that is missing. `None` if it does not continue the one that
 /// was signed last. `first` is the first row that was just added.
 fn grow(db: &Connection, chain: &str, last: Option<&Last>, first: Option<u64>) -> Result<Option<CompactRange>, Code> {
-    let kept = kept(db, chain)?;
-    let is_last = |tree: &CompactRange| {
-        last.is_none_or(|last| last.size == tree.size() && last.root == tree.root().hex())
-            // A row that is new where the tree has a leaf already was gone in between: is it the same again?
-            && first.is_none_or(|first| first >= tree.size())
-    };
-    let known = kept.as_ref().filter(|tree| is_last(tree));
+    // A row that is new where the tree has a leaf already was gone in between: is it the same again?
+    let known = last.and_then(|last| last.tree.as_ref()).filter(|tree| first.is_none_or(|first| first >= tree.size()));
     let mut continues = known.is_some() || last.is_none();
     let mut tree = known.cloned().unwrap_or_default();
 
@@ -111,20 +129,5 @@ fn grow(db: &Connection, chain: &str, last: Option<&Last>, first: Option<u64>) -
             continues = last.root == tree.root().hex();
         }
     }
-    if continues && kept.as_ref() != Some(&tree) {
-        let peaks: Vec<u8> = tree.peaks().iter().flat_map(|peak| peak.0).collect();
-        let mut keep = db.prepare_cached("INSERT OR REPLACE INTO trees VALUES (?, ?, ?)")?;
-        keep.execute(params![chain, tree.size(), peaks])?;
-    }
     Ok(continues.then_some(tree))
-}
-
-/// The tree as it was kept; `None` if there is none or it is damaged.
-fn kept(db: &Connection, chain: &str) -> Result<Option<CompactRange>, Code> {
-    let mut find = db.prepare_cached("SELECT size, peaks FROM trees WHERE chain = ?")?;
-    let kept = find.query_row([chain], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?))).optional()?;
-    Ok(kept.and_then(|(size, peaks)| {
-        let (peaks, []) = peaks.as_chunks() else { return None };
-        CompactRange::new(size, peaks.iter().copied().map(Hash).collect())
-    }))
 }

@@ -49,12 +49,11 @@ CREATE TABLE destructions (
 
 /// What version 2 added.
 const RECEIPTS: &str = "
--- Of the tree over each chain's rows what is needed to go on: the roots of its perfect subtrees.
-CREATE TABLE trees (chain TEXT PRIMARY KEY, size INTEGER NOT NULL, peaks BLOB NOT NULL) STRICT, WITHOUT ROWID;
-
--- Every checkpoint that was signed; `at` is the time in the note, in whole seconds but counted in ms.
+-- Every checkpoint that was signed; `at` is the time in the note, in whole seconds but counted in ms. The last of a chain
+-- has what is needed of its tree to go on: the roots of its perfect subtrees. A table of their own would cost each batch one
+-- more page to write.
 CREATE TABLE checkpoints (
-  chain TEXT NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL, note TEXT NOT NULL, at INTEGER NOT NULL,
+  chain TEXT NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL, note TEXT NOT NULL, at INTEGER NOT NULL, peaks BLOB,
   PRIMARY KEY (chain, size)) STRICT, WITHOUT ROWID;
 ";
 

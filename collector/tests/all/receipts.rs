@@ -115,7 +115,7 @@ async fn a_store_from_before_there_were_receipts_gets_them_with_the_next_batch()
     collector.post_rows(&rows[..8]).await;
     collector.post_rows(&chain(2, 3)).await;
     let file = outside(&collector);
-    file.execute_batch("DROP TABLE trees; DROP TABLE checkpoints; PRAGMA user_version = 1").unwrap();
+    file.execute_batch("DROP TABLE checkpoints; PRAGMA user_version = 1").unwrap();
     drop(file);
     let old = Store::read(&collector.path()).unwrap();
     let mut none = true;
@@ -152,15 +152,19 @@ async fn nothing_is_signed_that_contradicts_what_was_signed() {
     };
     let changes: [(&str, Change, bool); 6] = [
         ("nothing", |_, _| (), true),
-        ("the kept tree gone", |db, _| db.execute_batch("DELETE FROM trees").unwrap(), true),
-        ("the kept tree damaged", |db, _| db.execute_batch("UPDATE trees SET peaks = x'00'").unwrap(), true),
-        ("the kept tree another", |db, _| db.execute_batch("UPDATE trees SET peaks = zeroblob(32)").unwrap(), true),
+        ("the kept tree gone", |db, _| db.execute_batch("UPDATE checkpoints SET peaks = NULL").unwrap(), true),
+        ("the kept tree damaged", |db, _| db.execute_batch("UPDATE checkpoints SET peaks = x'00'").unwrap(), true),
+        (
+            "the kept tree another",
+            |db, _| db.execute_batch("UPDATE checkpoints SET peaks = zeroblob(32)").unwrap(),
+            true,
+        ),
         ("a link changed", |db, _| db.execute_batch("UPDATE events SET link = chain WHERE seq = 3").unwrap(), true),
         (
             "rewritten, with a tree that fits",
             |db, rewritten| {
                 db.execute("DELETE FROM events WHERE seq >= 5", []).unwrap();
-                db.execute("DELETE FROM trees", []).unwrap();
+                db.execute("UPDATE checkpoints SET peaks = NULL", []).unwrap();
                 for row in &rewritten[5..8] {
                     let Row { chain, seq, link, t, salt, body, .. } = row;
                     db.execute(

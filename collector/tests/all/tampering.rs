@@ -11,8 +11,9 @@ use nymtrail_collector::ingest::{Batch, take};
 use nymtrail_collector::keys::Signer;
 use nymtrail_collector::prove::{self, Verdict, prove};
 use nymtrail_collector::receipts::issue;
+use nymtrail_collector::report::{to_json, to_text, verdict};
 use nymtrail_collector::store::{Expected, Store};
-use nymtrail_collector::verify::{Input, all_missing_tails, check_file, to_json, to_text, verdict};
+use nymtrail_collector::verify::{Input, all_missing_tails, check_file};
 use rusqlite::{Connection, params};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -345,7 +346,7 @@ const DAMAGES: &[Damage] = &[
             let origin = format!("shop/{}", rows[0].chain);
             let note = world.signer.sign(&Checkpoint { origin, size, root: root(&rows) }, NOW / 1000).to_string();
             world.changed(|db| {
-                let sql = "INSERT INTO checkpoints VALUES (?, ?, ?, ?, 0)";
+                let sql = "INSERT INTO checkpoints VALUES (?, ?, ?, ?, 0, NULL)";
                 db.execute(sql, params![rows[0].chain, size, root(&rows).hex(), note]).unwrap();
             })
         },
@@ -528,6 +529,7 @@ fn receipts_come_as_notes_or_as_json_and_nothing_else() {
         notes.iter().map(|note| json(serde_json::json!(note))).collect(),
         notes.iter().map(|note| json(serde_json::json!({"note": note, "when": 3}))).collect(),
         notes.iter().map(|note| json(serde_json::json!({"stored": 1, "receipt": {&rows[0].chain: note}}))).collect(),
+        notes.iter().map(|note| json(serde_json::json!({"results": []})) + note).collect(),
         notes.iter().map(|note| json(serde_json::json!(note)) + note).collect(),
     ];
     for text in good {
@@ -550,6 +552,7 @@ fn receipts_come_as_notes_or_as_json_and_nothing_else() {
         (note.to_owned() + "{}\n", 6),
         (note.to_owned() + "\"nothing\"\n", 6),
         (note.to_owned() + "{\"note\":3}\n", 6),
+        ("{\"results\":[]}\n".into(), 2),
         ("x".repeat(3 << 20), 1),
         ("x\n".repeat(1 << 20), 524_289),
     ] {

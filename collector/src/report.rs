@@ -1,0 +1,197 @@
+//! The verdict on rows in words and as JSON.
+
+use crate::audit::{self, Class};
+use crate::columns::Found;
+use crate::verify::{Checked, Tail};
+use nymtrail::core::verify::{self, ChainCheck, ChainVerdict, Outcome, Report};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// The word for the verdict on everything: the first of `tampered`, `rewritten`, `dropped`, `truncated`, `forged`, `foreign`,
+/// `unchecked`, `holds` that applies.
+pub fn verdict(Checked { report, findings, .. }: &Checked, tails: &[Tail]) -> &'static str {
+    let class = findings.class();
+    if report.verdict == Outcome::Tampered {
+        "tampered"
+    } else if class == Some(Class::Rewritten) {
+        "rewritten"
+    } else if tails.iter().any(|tail| tail.dropped) {
+        "dropped"
+    } else if !tails.is_empty() {
+        "truncated"
+    } else if let Some(class) = class {
+        class.as_str()
+    } else if findings.unchecked > 0 {
+        "unchecked"
+    } else {
+        "holds"
+    }
+}
+
+/// The verdict as JSON: the library's own, with what the checkpoints say of each chain, `missing_tail` of those that are too
+/// short, the chains that are missing, and how the rows were found.
+pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
+    let Checked { report, findings, found } = checked;
+    let is_here = |chain: &String| report.chains.iter().any(|other| other.chain == *chain);
+    let named = tails.iter().map(|tail| &tail.chain).chain(findings.chains.keys());
+    let gone: BTreeSet<&String> = named.filter(|chain| !is_here(chain)).collect();
+    let gone = gone.into_iter().map(|chain| ChainCheck::new(chain).finish());
+    let all = Report { chains: report.chains.iter().cloned().chain(gone).collect(), ..report.clone() };
+    let mut value: Value = serde_json::from_str(&all.json()).unwrap_or_default();
+    value["verdict"] = verdict(checked, tails).into();
+    value["unchecked"] = findings.unchecked.into();
+    let Found { plain, named, attributes, without } = found;
+    value["found"] = json!({"plain": plain, "named": named, "attributes": attributes, "without": without});
+    for (chain, known) in value["chains"].as_array_mut().into_iter().flatten().zip(&all.chains) {
+        let tail = tails.iter().find(|tail| tail.chain == known.chain);
+        let said = findings.chains.get(&known.chain);
+        if let Some(said) = said {
+            let (size, time) = said.receipted.unzip();
+            chain["checkpoints"] = json!({"count": said.checkpoints, "unchecked": said.unchecked, "receipted": size,
+                "signed_at": time, "class": said.class.map(Class::as_str), "at": said.at});
+            chain["level"] = if said.is_receipted(known) { "receipted" } else { "chained" }.into();
+        }
+        if let Some(tail) = tail {
+            chain["missing_tail"] = tail.missing.into();
+        }
+        if chain["verdict"] == "holds" {
+            let class = said.and_then(|said| said.class);
+            chain["verdict"] = match (class, tail) {
+                (Some(Class::Rewritten), _) => "rewritten",
+                (_, Some(tail)) => {
+                    if tail.dropped {
+                        "dropped"
+                    } else {
+                        "truncated"
+                    }
+                }
+                (Some(class), _) => class.as_str(),
+                _ => "holds",
+            }
+            .into();
+        }
+    }
+    value
+}
+
+/// The verdict in words: two lines or more a chain, then a summary.
+pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
+    let Checked { report, findings, found } = checked;
+    let mut out = String::new();
+    for chain in &report.chains {
+        // Writing to a String can't fail.
+        let _ = writeln!(out, "chain {}\n  {}", chain.chain, chain_in_words(chain));
+        if let Some(tail) = tails.iter().find(|tail| tail.chain == chain.chain) {
+            let _ = writeln!(out, "  TRUNCATED: {} missing at its end", count(tail.missing, "row"));
+        }
+        if let Some(said) = findings.chains.get(&chain.chain) {
+            out += &checkpoints_in_words(said);
+        }
+    }
+    for tail in tails.iter().filter(|tail| tail.dropped) {
+        let rows = count(tail.missing, "row");
+        let _ = writeln!(out, "chain {}\n  DROPPED: none of its {rows} is here", tail.chain);
+    }
+    let rows = report.chains.iter().map(|chain| chain.rows).sum();
+    let bad = report.chains.iter().filter(|chain| chain.verdict == Outcome::Tampered).count() as u64;
+    let _ = write!(
+        out,
+        "\n{}, {}: {}",
+        count(report.chains.len() as u64, "chain"),
+        count(rows, "row"),
+        verdict(checked, tails)
+    );
+    if bad > 0 {
+        let _ = write!(out, " ({} of them)", count(bad, "chain"));
+    }
+    if findings.unchecked > 0 {
+        let receipts = count(findings.unchecked, "receipt");
+        let _ = write!(
+            out,
+            ".\n{receipts} NOT checked: of another deployment, or signed by none of the keys at hand (--key)"
+        );
+    }
+    let means = match report.level {
+        "receipted" => {
+            "is every row as it was linked, and each chain as long and the\n             same as when the collector signed it. It can't show chains dropped together with their checkpoints (--receipts\n             that were kept elsewhere can), or what was never sent."
+        }
+        _ => {
+            "is every row as it was linked, is none missing between two others. It can't show\n             rows missing at the end of a chain (--receipts or --expect-size can), or chains made up or dropped as a whole."
+        }
+    };
+    let _ = writeln!(out, ".\nChecked at the level `{}`: {means}", report.level);
+    out.push_str(&found_in_words(found));
+    out
+}
+
+fn checkpoints_in_words(said: &audit::Found) -> String {
+    let mut words = format!("  {}", count(said.checkpoints, "checkpoint"));
+    if let Some((size, time)) = said.receipted {
+        let _ = write!(words, "; receipted up to {}, signed {}", count(size, "row"), audit::utc(time));
+    }
+    if said.unchecked > 0 {
+        let _ =
+            write!(words, "; the signatures of {} were not checked: none of the keys at hand (--key)", said.unchecked);
+    }
+    words.push('\n');
+    if let (Some(class), Some(at)) = (said.class, said.at) {
+        let word = class.as_str().to_uppercase();
+        let _ = writeln!(words, "  {word}: {} (the checkpoint of {})", class.in_words(), count(at, "row"));
+    }
+    words
+}
+
+fn found_in_words(found: &Found) -> String {
+    let forms = [
+        (found.plain, "with the columns as they are"),
+        (found.named, "with columns named nt_*"),
+        (found.attributes, "in lists of attributes named nt_*"),
+    ];
+    let forms = forms.iter().filter(|(rows, _)| *rows > 0);
+    let mut words: Vec<_> = forms.map(|(rows, form)| format!("{} {form}", count(*rows, "row"))).collect();
+    match found.without {
+        0 => {}
+        1 => words.push("1 line or entry of a list holds no row of a chain".into()),
+        n => words.push(format!("{n} lines or entries of a list hold no row of a chain")),
+    }
+    format!("Found {}.\n", words.join("; "))
+}
+
+fn chain_in_words(chain: &ChainVerdict) -> String {
+    let mut words = match (chain.first_bad, chain.class) {
+        (Some(seq), Some(class)) => format!("TAMPERED at seq {seq}: {}, {}", class.as_str(), class_in_words(class)),
+        _ => "holds".into(),
+    };
+    let _ = write!(words, "; {}", count(chain.rows, "row"));
+    for (number, name) in [
+        (chain.erased, "erased"),
+        (chain.half_erased, "half_erased (the salt is still there: finish the erasure)"),
+        (chain.no_genesis, "no_genesis"),
+        (chain.gaps, "gaps"),
+        (chain.forks, "forks"),
+        (chain.bad_link, "bad_link"),
+        (chain.time_back, "time_back"),
+    ] {
+        if number > 0 {
+            let _ = write!(words, ", {number} {name}");
+        }
+    }
+    words
+}
+
+/// What a class of damage means.
+pub const fn class_in_words(class: verify::Class) -> &'static str {
+    use verify::Class;
+    match class {
+        Class::NoGenesis => "the chain does not begin with its first row, or its id is not that row's link",
+        Class::Gap => "rows are missing before this one",
+        Class::Fork => "two different rows claim this place",
+        Class::BadLink => "this row was edited, moved or inserted after it was linked",
+        Class::TimeBack => "its time is earlier than that of the row before",
+    }
+}
+
+fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
