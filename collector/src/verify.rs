@@ -45,7 +45,7 @@ pub enum Input {
     /// Rows.
     Rows(Checked),
     /// The proof of a row.
-    Proof(Proof),
+    Proof(Box<Proof>),
 }
 
 /// Checks a file, told apart by its first bytes: a store, a proof, or else whatever [`forms`] reads. `-` is standard input,
@@ -82,7 +82,11 @@ pub fn check_file(path: &Path, receipts: Receipts) -> Result<Input, Failure> {
 fn check_input(mut input: impl BufRead, receipts: Receipts) -> Result<Input, Failure> {
     let (start, is_proof) = prove::is_proof(&mut input)?;
     let input = Cursor::new(start).chain(input);
-    if is_proof { prove::read(input).map(Input::Proof) } else { audit_rows(input, receipts).map(Input::Rows) }
+    if is_proof {
+        prove::read(input).map(|proof| Input::Proof(Box::new(proof)))
+    } else {
+        audit_rows(input, receipts).map(Input::Rows)
+    }
 }
 
 /// Checks rows in any of the [`forms`], in any order, of any number of chains. All are held in memory until the end,

@@ -436,7 +436,7 @@ fn no_damage_to_a_proof_leaves_it_holding() {
         changed.row.seq += 1;
         expect(4, changed, Verdict::NotIncluded);
         let mut changed = proof.clone();
-        changed.checkpoint.size = if dice.next() % 2 == 0 { (1 << 53) - 1 } else { 0 };
+        changed.checkpoint.size = if dice.next().is_multiple_of(2) { (1 << 53) - 1 } else { 0 };
         changed.note.text = changed.checkpoint.text();
         expect(5, changed, Verdict::NotIncluded);
         // A note of another chain, and one by another key.
