@@ -10,7 +10,7 @@ import { openIdb } from './browser/idb.js'
 import { type Happening, listen } from './browser/lifecycle.js'
 import { hasLocks, tryLock, waitLock } from './browser/locks.js'
 import { memoryStore } from './browser/memory.js'
-import { overlay } from './browser/overlay.js'
+import { type Overlay, overlay } from './browser/overlay.js'
 import { type Store, StoreError, type Write } from './browser/store.js'
 import type { Core, CoreClass, CoreStats, Host } from './core.js'
 import type { Verdict } from './types.js'
@@ -58,6 +58,7 @@ export const INPUTS = [
   'Hurry',
   'Close',
   'Erase',
+  'Restored',
 ] as const
 
 /** Effects, by number: `Effect` in src/core/engine/effect.rs; a batch for a leaving page has a number of its own. */
@@ -79,6 +80,7 @@ export const EFFECTS = [
   'Warn',
   'Note',
   'Survey',
+  'Restore',
 ] as const
 
 /** What the client configures, as JSON; what is absent has a default in the engine. */
@@ -89,7 +91,7 @@ interface Config {
   pin?: string
   period?: string
   identifiers?: string[]
-  flush?: { count?: number; bytes?: number; age_ms?: number }
+  flush?: { count?: number; bytes?: number; age_ms?: number; pause_ms?: number }
   limits?: { rows?: number; bytes?: number }
 }
 
@@ -133,6 +135,8 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
     /** The store once it is there, so that a write needs no promise to begin. */
     #open: Store | undefined
     #durable = false
+    /** The store while the durable one takes nothing. */
+    #overlay: Overlay | undefined
     readonly #lanes = new Map<string, Promise<(() => void) | undefined>>()
     #leave: (() => void) | undefined
     #ready: ((kind: string) => void)[] = []
@@ -270,6 +274,17 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       return store
     }
 
+    /** Goes on in the durable store with all that is in memory, if it takes it. */
+    #restore() {
+      return this.#overlay?.restore().then(
+        (store) => {
+          this.#use(store, true)
+          this.#feed('Restored', 1)
+        },
+        () => this.#feed('Restored', 0),
+      )
+    }
+
     #commitSoon() {
       if (this.#committing) return
       this.#committing = true
@@ -296,9 +311,9 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
         case 'ReleaseLane':
           return this.#release(text)
         case 'Elect':
-          return this.#elect()
+          return this.#elect(number)
         case 'Survey':
-          return this.#survey()
+          return this.#survey(number)
         case 'Resign':
           this.#leave?.()
           this.#leave = undefined
@@ -332,7 +347,10 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
           return this.#tell?.(text)
         case 'Degrade':
           // Only a write that failed makes a page degrade, so there is a store.
-          return this.#use(overlay(this.#open as Store), false)
+          this.#overlay = overlay(this.#open as Store)
+          return this.#use(this.#overlay, false)
+        case 'Restore':
+          return this.#restore()
         case 'Ready':
           return settle(this.#ready, this.#durable ? 'indexeddb' : 'memory')
         case 'Flushed':
@@ -365,17 +383,25 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       this.#lanes.delete(chain)
     }
 
-    #elect() {
-      if (!hasLocks()) return this.#survey()
-      this.#leave = waitLock(`${this.#name}/sender`, () => this.#survey())
+    #elect(term: number) {
+      if (!hasLocks()) return this.#survey(term)
+      this.#leave = waitLock(`${this.#name}/sender`, () => this.#survey(term))
       return
     }
 
-    #survey() {
-      return this.#metas().then(
-        (metas) => this.#feed('Elected', 0, '', metas.flat()),
-        () => {},
-      )
+    /** All metas, and where each lane ends. */
+    async #survey(term: number) {
+      try {
+        const store = await this.#connect()
+        const metas = await store.metas()
+        const tops = metas.map(async ([key]) => {
+          const line = await lastOf(store, key)
+          return line ? [`top/${chainOf(key)}`, String(seqOf([line]))] : []
+        })
+        this.#feed('Elected', term, '', [...metas, ...(await Promise.all(tops))].flat())
+      } catch {
+        // Without a store nothing can be sent from it.
+      }
     }
 
     /** Reads every row of every chain, in order. */
@@ -431,7 +457,7 @@ function settle<T>(waiting: ((value: T) => void)[], value: T) {
 /** The configuration in words, as src/core/config.rs reads it. */
 function configWords(config: Config): string {
   const { deployment, mode, secret, pin, period, identifiers = [], flush = {}, limits = {} } = config
-  const counts = [flush.count, flush.bytes, flush.age_ms, limits.rows, limits.bytes]
+  const counts = [flush.count, flush.bytes, flush.age_ms, flush.pause_ms, limits.rows, limits.bytes]
   const words = [deployment, mode, secret, pin, period, ...counts].map((word) => word ?? '-')
   return [...words, ...identifiers.map(encodeURIComponent)].join(' ')
 }

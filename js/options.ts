@@ -94,6 +94,7 @@ export function readOptions(options: Options): Settings | Refused {
         count: within(endpoint.limits.events, count('flush.count', flush.count, 50)),
         bytes: within(endpoint.limits.bytes, count('flush.bytes', flush.bytes, 49_152)),
         age_ms: count('flush.ageMs', flush.ageMs, 5000),
+        pause_ms: count('flush.pauseMs', flush.pauseMs, 50),
       },
       limits: {
         rows: count('limits.rows', limits.rows, 10_000),

@@ -162,9 +162,22 @@ export interface Options {
   pin?: string | undefined
   /** How long an epoch lasts, in UTC. Default `day`. A longer one lets events of one person be joined for longer. */
   period?: 'day' | 'week' | 'month' | 'never' | undefined
-  /** When to send: at so many events (default 50), bytes (49152), or at this age in ms (5000), whatever comes first. */
-  flush?: { count?: number | undefined; bytes?: number | undefined; ageMs?: number | undefined } | undefined
-  /** How much may wait in storage: rows (default 10000) and bytes (10485760). Beyond it events are dropped (`overflow`). */
+  /**
+   * When to send: at so many events (default 50), bytes (49152), or at this age in ms (5000), whatever comes first.
+   * `pauseMs`: the least time between two requests (50), so that what has piled up does not arrive in one burst.
+   */
+  flush?:
+    | {
+        count?: number | undefined
+        bytes?: number | undefined
+        ageMs?: number | undefined
+        pauseMs?: number | undefined
+      }
+    | undefined
+  /**
+   * How much may wait in storage: rows (default 10000) and bytes (10485760, taken as rows of the average size). Beyond
+   * it the oldest events are dropped (`overflow`); their places in the chain are kept and sent, as declared gaps.
+   */
   limits?: { rows?: number | undefined; bytes?: number | undefined } | undefined
   /** The endpoint's URL is your own proxy that adds the secret. Default `false`. */
   proxied?: boolean | undefined

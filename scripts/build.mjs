@@ -5,7 +5,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { deflateSync } from 'node:zlib'
 import { packageEntries } from './lib/package.mjs'
 import { Failure, isMain, note, run, script, step } from './lib/run.mjs'
 import {
@@ -121,7 +120,9 @@ function checkWasm() {
 
 /** The wasm as a module: base64 of zlib data, which DecompressionStream('deflate') inflates. */
 function inlineWasm() {
-  const text = deflateSync(readFileSync(wasmFile), { level: 9 }).toString('base64')
+  // Zopfli: 2 KB less for every visitor than zlib's best level.
+  const squeeze = ['run', ...locked, '--quiet', '--release', '--package', 'squeeze']
+  const text = execFileSync('cargo', squeeze, { cwd: root, input: readFileSync(wasmFile) }).toString('base64')
   writeFileSync(join(wasmDir, 'inlined.js'), `export default '${text}'\n`)
   writeFileSync(
     join(wasmDir, 'inlined.d.ts'),

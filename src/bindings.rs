@@ -237,7 +237,7 @@ fn input(kind: u32, number: u64, text: &str, list: &str) -> Option<Input> {
         2 => Input::LaneBusy,
         3 => Input::Commit,
         4 => Input::Written(number, failure(text)),
-        5 => Input::Elected(pairs(list)),
+        5 => Input::Elected(number, pairs(list)),
         6 => Input::Read(number, text.is_empty().then(|| lines(list))),
         7 => Input::Answered(number, text.into()),
         8 => Input::Wake,
@@ -250,6 +250,7 @@ fn input(kind: u32, number: u64, text: &str, list: &str) -> Option<Input> {
         15 => Input::Hurry,
         16 => Input::Close,
         17 => Input::Erase,
+        18 => Input::Restored(number == 1),
         _ => return None,
     })
 }
@@ -286,7 +287,7 @@ fn write_effect(frames: &mut String, effect: Effect) {
         Effect::TryLane(chain) => begin(frames, 0, 0, &chain),
         Effect::HoldLane(chain) => begin(frames, 1, 0, &chain),
         Effect::ReleaseLane(chain) => begin(frames, 2, 0, &chain),
-        Effect::Elect => begin(frames, 3, 0, ""),
+        Effect::Elect(term) => begin(frames, 3, term, ""),
         Effect::Resign => begin(frames, 4, 0, ""),
         Effect::Write(id, write) => {
             // What is to be deleted and how many rows there are; three items a row, the rest are metas.
@@ -317,7 +318,8 @@ fn write_effect(frames: &mut String, effect: Effect) {
         Effect::Ready => begin(frames, 12, 0, ""),
         Effect::Flushed(code) => begin(frames, 13, 0, code.map_or("", Code::as_str)),
         Effect::Warn(code) => begin(frames, 14, 0, code.as_str()),
-        Effect::Survey => begin(frames, 16, 0, ""),
+        Effect::Survey(term) => begin(frames, 16, term, ""),
+        Effect::Restore => begin(frames, 17, 0, ""),
         Effect::Note(kind, detail) => {
             begin(frames, 15, 0, kind);
             push(frames, &detail);

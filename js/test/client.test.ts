@@ -143,7 +143,7 @@ describe('configuration', () => {
       pin: null,
       period: 'day',
       identifiers: [],
-      flush: { count: 50, bytes: 49_152, age_ms: 5000 },
+      flush: { count: 50, bytes: 49_152, age_ms: 5000, pause_ms: 50 },
       limits: { rows: 10_000, bytes: 10_485_760 },
       persist: true,
     })
@@ -178,7 +178,7 @@ describe('configuration', () => {
       pin: 'cd'.repeat(32),
       period: 'never',
       identifiers: ['account'],
-      flush: { count: 10, bytes: 900, age_ms: 1 },
+      flush: { count: 10, bytes: 900, age_ms: 1, pause_ms: 50 },
       limits: { rows: 5, bytes: 10_485_760 },
       persist: true,
     })

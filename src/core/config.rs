@@ -29,6 +29,9 @@ pub struct Flush {
     pub bytes: u64,
     /// So many ms since the oldest; default 5,000.
     pub age_ms: u64,
+    /// The least time between the beginnings of two requests in ms, so that what has piled up does not arrive in one
+    /// burst; default 50, which is 1,000 events a second.
+    pub pause_ms: u64,
 }
 
 /// What is kept at the most.
@@ -60,8 +63,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the configuration from words: deployment, mode, secret, pin, period, flush count, bytes and age in ms,
-    /// limits of rows and bytes, and the names of identifiers, percent-encoded. `-` stands for a default.
+    /// Reads the configuration from words: deployment, mode, secret, pin, period, flush count, bytes, age and
+    /// pause in ms, limits of rows and bytes, and the names of identifiers, percent-encoded. `-` stands for a default.
     ///
     /// # Errors
     /// [`Code::InvalidConfig`].
@@ -97,7 +100,8 @@ impl Config {
             None => Some(default),
             Some(word) => whole(word).filter(|number| *number > 0),
         };
-        let flush = Flush { count: number(50)?, bytes: number(48 * 1024)?, age_ms: number(5_000)? };
+        let flush =
+            Flush { count: number(50)?, bytes: number(48 * 1024)?, age_ms: number(5_000)?, pause_ms: number(50)? };
         let limits = Limits { rows: number(10_000)?, bytes: number(10_000_000)? };
         let mut identifiers = Vec::new();
         while let Some(name) = words.text() {
@@ -124,7 +128,7 @@ mod tests {
             "a random - 00",
             "a random - - hour",
             "a random - - day 0",
-            "a random - - day 1 2 3 many",
+            "a random - - day 1 2 3 4 many",
         ] {
             assert_eq!(Config::parse(wrong), Err(Code::InvalidConfig), "{wrong}");
         }
@@ -132,7 +136,7 @@ mod tests {
 
     #[test]
     fn identifiers_may_have_any_name() {
-        let config = Config::parse("a - - - - - - - - - account order%20no").unwrap();
+        let config = Config::parse("a - - - - - - - - - - account order%20no").unwrap();
         assert_eq!(config.identifiers, ["account", "order no"]);
         assert_eq!((config.period, config.limits.rows), (Period::Day, 10_000));
     }

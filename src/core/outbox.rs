@@ -1,7 +1,11 @@
 //! When to send, how much at once, and how long to wait after a failure. Knows no rows, only how many there are.
 
-use super::config::Flush;
+use super::{
+    config::Flush,
+    words::{Reader, Words},
+};
 use crate::ports::Entropy;
+use alloc::string::String;
 
 /// The first retry waits up to this long.
 const RETRY_FIRST_MS: u64 = 1_000;
@@ -36,7 +40,10 @@ pub struct Outbox {
     wanted: bool,
     failures: u32,
     unreachable: u32,
+    /// No request before this time, which is `pause` ms from when it was set: a clock that was set back must not make the
+    /// wait longer.
     not_before: u64,
+    pause: u64,
     asked: bool,
     limit: u64,
 }
@@ -54,6 +61,7 @@ impl Outbox {
             failures: 0,
             unreachable: 0,
             not_before: 0,
+            pause: 0,
             asked: false,
             limit,
         }
@@ -85,11 +93,12 @@ impl Outbox {
             || self.rows >= self.flush.count
             || self.bytes >= self.flush.bytes
             || self.oldest.is_some_and(|oldest| now.saturating_sub(oldest) >= self.flush.age_ms);
+        let not_before = self.not_before.min(now + self.pause);
         match self.oldest {
-            _ if ready && now >= self.not_before => Due::Now,
-            _ if ready => Due::At(self.not_before),
+            _ if ready && now >= not_before => Due::Now,
+            _ if ready => Due::At(not_before),
             // A clock set back must not put off the batch, so it is due an age from now at the latest.
-            Some(oldest) => Due::At((oldest.min(now) + self.flush.age_ms).max(self.not_before)),
+            Some(oldest) => Due::At((oldest.min(now) + self.flush.age_ms).max(not_before)),
             None => Due::Never,
         }
     }
@@ -99,11 +108,20 @@ impl Outbox {
         (self.limit, self.flush.bytes)
     }
 
+    /// A request begins: the next one begins no sooner than configured after it.
+    pub fn began(&mut self, now: u64) {
+        self.wait(self.flush.pause_ms, now);
+    }
+
+    fn wait(&mut self, ms: u64, now: u64) {
+        (self.not_before, self.pause) = (now + ms, ms);
+    }
+
     /// Rows were settled, so the endpoint works.
     pub fn settled(&mut self, rows: u64, bytes: u64) {
         self.rows = self.rows.saturating_sub(rows);
         self.bytes = self.bytes.saturating_sub(bytes);
-        (self.failures, self.unreachable, self.not_before, self.asked) = (0, 0, 0, false);
+        (self.failures, self.unreachable, self.asked) = (0, 0, false);
         self.limit = (self.limit * 2).min(self.flush.count);
     }
 
@@ -122,8 +140,32 @@ impl Outbox {
         let jitter = (u64::from(u32::from_le_bytes(bytes)) * ceiling) >> 32;
         let least = if self.unreachable >= BLOCKED_AFTER { BLOCKED_MS } else { 0 };
         self.asked = after.is_some();
-        self.not_before = now + after.map_or(jitter.max(least), |after| after.min(RETRY_AFTER_MAX_MS));
+        self.wait(after.map_or(jitter.max(least), |after| after.min(RETRY_AFTER_MAX_MS)), now);
         self.wanted = true;
+    }
+
+    /// Whether the last try failed.
+    pub fn has_failed(&self) -> bool {
+        self.failures > 0
+    }
+
+    /// What the next page that sends has to know too, `None` if nothing: until when the endpoint asked not to be tried,
+    /// or that it is blocked.
+    pub fn save(&self) -> Option<String> {
+        let matters = self.asked || self.unreachable >= BLOCKED_AFTER;
+        let numbers = [self.not_before, self.pause, u64::from(self.asked), self.unreachable.into()];
+        matters.then(|| Words::default().numbers(&numbers).finish())
+    }
+
+    /// Takes over what an earlier sender [saved](Self::save). Of a clock that was set back meanwhile the pause is the
+    /// bound.
+    pub fn resume(&mut self, saved: &str) {
+        let mut words = Reader::new(saved);
+        let mut number = || words.number().unwrap_or(0);
+        (self.not_before, self.pause) = (number(), number().min(RETRY_AFTER_MAX_MS));
+        self.asked = number() > 0;
+        self.failures = 1;
+        self.unreachable = number().min(u64::from(BLOCKED_AFTER)) as u32;
     }
 
     /// A batch of `rows` was refused as a whole: the next one has half as many. False if one row cannot be halved.
@@ -146,7 +188,7 @@ mod tests {
     }
 
     fn outbox() -> Outbox {
-        Outbox::new(Flush { count: 50, bytes: 1000, age_ms: 5_000 })
+        Outbox::new(Flush { count: 50, bytes: 1000, age_ms: 5_000, pause_ms: 50 })
     }
 
     #[test]
@@ -186,6 +228,30 @@ mod tests {
         outbox.failed(None, true, 40_000, &mut Most);
         outbox.hurry();
         assert_eq!(outbox.due(40_000), Due::Now, "back-off of our own can be hurried");
+    }
+
+    #[test]
+    fn a_pause_outlives_the_page_but_no_clock_makes_it_longer() {
+        let mut outbox = outbox();
+        outbox.failed(None, true, 1_000, &mut Most);
+        assert_eq!(outbox.save(), None, "a back-off of our own is not worth a write");
+        outbox.failed(Some(30_000), true, 1_000, &mut Most);
+        let mut next = Outbox::new(outbox.flush);
+        next.resume(&outbox.save().unwrap());
+        next.want();
+        next.hurry();
+        assert_eq!((next.due(30_999), next.due(31_000)), (Due::At(31_000), Due::Now));
+        assert_eq!(next.due(500), Due::At(30_500), "set back by half a second");
+        assert_eq!(next.due(0), Due::At(30_000));
+    }
+
+    #[test]
+    fn requests_keep_their_distance() {
+        let mut outbox = outbox();
+        outbox.want();
+        outbox.began(1_000);
+        outbox.settled(50, 1_000);
+        assert_eq!((outbox.due(1_049), outbox.due(1_050)), (Due::At(1_050), Due::Now));
     }
 
     #[test]

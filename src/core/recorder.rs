@@ -359,7 +359,7 @@ mod tests {
     }
 
     fn salted() -> (Recorder, Sequence) {
-        let (mut recorder, entropy) = recorder("shop salt - - - - - - - - account");
+        let (mut recorder, entropy) = recorder("shop salt - - - - - - - - - account");
         let epoch =
             Epoch { id: 20781, not_before: 20781 * DAY, not_after: 20782 * DAY, salt: Salt::new([5; 32]), next: None };
         recorder.epochs(&epoch::document("shop", &[epoch]), NOON).unwrap();
@@ -412,7 +412,7 @@ mod tests {
 
     #[test]
     fn without_a_salt_no_pseudonym_is_made() {
-        let (mut recorder, mut entropy) = recorder("shop - - - - - - - - - account");
+        let (mut recorder, mut entropy) = recorder("shop - - - - - - - - - - account");
         let identified = recorder.identify(Namespace::User, Kind::Opaque, "ann-4711", "ann-4711", NOON, &mut entropy);
         assert_eq!(identified, Err(Code::NoSalt));
         let body = track(&mut recorder, &mut entropy, r#"{"account":"x","who":"ann-4711"}"#, NOON);

@@ -8,9 +8,13 @@ use super::{
     outbox::{Due, Outbox},
     row::Row,
     settled::{Base, Fate, Settled},
+    words::whole,
 };
-use crate::ports::Entropy;
-use alloc::{string::String, vec::Vec};
+use crate::ports::{Entropy, StoredRow};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 
 /// What the sender needs done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub enum Step {
         record: String,
         /// Rows to delete, as chain, first and last seq.
         remove: Option<(String, u64, u64)>,
+        /// Rows to add in place of those.
+        add: Vec<StoredRow>,
     },
     /// Call again at this time, in ms.
     Wake(u64),
@@ -77,6 +83,8 @@ struct Target {
     settled: Settled,
     /// There may be rows that were not read yet.
     dirty: bool,
+    /// The last seq that is known to be stored.
+    top: u64,
     /// Bytes stored since this page sends.
     bytes: u64,
 }
@@ -87,8 +95,8 @@ impl Target {
         self.settled.next().saturating_sub(self.settled.first())
     }
 
-    fn settle(&self, remove: Option<(String, u64, u64)>) -> Step {
-        Step::Settle { key: joined(META_SETTLED, &self.chain), record: self.settled.save(), remove }
+    fn settle(&self, remove: Option<(String, u64, u64)>, add: Vec<StoredRow>) -> Step {
+        Step::Settle { key: joined(META_SETTLED, &self.chain), record: self.settled.save(), remove, add }
     }
 }
 
@@ -97,6 +105,7 @@ enum Flight {
     None,
     Reading,
     Pruning,
+    GivingUp,
     Delivering { seqs: Vec<u64>, bytes: u64 },
     Settling,
 }
@@ -109,7 +118,18 @@ pub struct Sender {
     at: usize,
     flight: Flight,
     outbox: Outbox,
+    /// What the store has of [`Outbox::save`].
+    saved: Option<String>,
+    /// Rows and bytes of lines seen so far: what a row takes on average.
+    seen: (u64, u64),
 }
+
+/// Events that are given up in one transaction: more would keep the page busy.
+const GIVEN_UP_AT_ONCE: u64 = 200;
+/// The meta of [`Outbox::save`].
+const META_OUTBOX: &str = "outbox";
+/// In a survey: the last seq of a lane; the chain's id follows. Not a meta that is stored.
+const TOP: &str = "top/";
 
 impl Sender {
     /// Takes over all lanes that the store's metas name. Whatever earlier pages left is due at once.
@@ -120,7 +140,12 @@ impl Sender {
             at: 0,
             flight: Flight::None,
             outbox: Outbox::new(config.flush),
+            saved: None,
+            seen: (0, 0),
         };
+        if let Some((_, saved)) = metas.iter().find(|(key, _)| key == META_OUTBOX) {
+            sender.outbox.resume(saved);
+        }
         sender.adopt(metas);
         sender
     }
@@ -140,16 +165,23 @@ impl Sender {
                 if let Some(target) = self.targets.get_mut(at).filter(|_| at >= known) {
                     target.settled = Settled::load(saved);
                 }
+            } else if let Some(chain) = key.strip_prefix(TOP) {
+                let at = self.place(chain);
+                if let Some((target, top)) = self.targets.get_mut(at).zip(whole(saved)) {
+                    target.top = target.top.max(top);
+                }
             }
         }
         self.outbox.want();
     }
 
-    /// Rows of a lane, of this page or another, were stored.
-    pub fn stored(&mut self, chain: &str, epoch: Option<u64>, rows: u64, bytes: u64, now: u64) {
+    /// Rows of a lane, of this page or another, were stored, the last of them at `top`.
+    pub fn stored(&mut self, chain: &str, epoch: Option<u64>, top: u64, rows: u64, bytes: u64, now: u64) {
+        self.seen = (self.seen.0 + rows, self.seen.1 + bytes);
         let at = self.place(chain);
         if let Some(target) = self.targets.get_mut(at) {
             target.dirty = true;
+            target.top = target.top.max(top);
             target.epoch = target.epoch.or(epoch);
             target.bytes += bytes;
         }
@@ -172,15 +204,18 @@ impl Sender {
         self.flight == Flight::None && !self.targets.iter().any(|target| target.dirty)
     }
 
-    /// Whether rows are left but nothing is under way: the endpoint is given a rest.
+    /// Whether rows are left but nothing is under way, since the endpoint has failed: it is given a rest.
     pub fn is_paused(&self) -> bool {
-        self.flight == Flight::None && !self.is_drained()
+        self.flight == Flight::None && !self.is_drained() && self.outbox.has_failed()
     }
 
     /// What to do next, if nothing is under way.
     pub fn step(&mut self, now: u64) -> Step {
         if self.flight != Flight::None {
             return Step::Rest;
+        }
+        if let Some(step) = self.give_up_the_oldest() {
+            return step;
         }
         match self.outbox.due(now) {
             Due::Never => self.prune(),
@@ -213,8 +248,9 @@ impl Sender {
                 let remove = (target.chain.clone(), target.settled.first(), row.seq);
                 target.settled.base = Some(Base { seq: row.seq, t: row.t, link: row.link });
                 self.flight = Flight::Settling;
-                target.settle(Some(remove))
+                target.settle(Some(remove), Vec::new())
             }
+            Flight::GivingUp => self.erase(&lines, now),
             other => {
                 self.flight = other;
                 Step::Rest
@@ -236,13 +272,18 @@ impl Sender {
         if answer.is_split() {
             if !self.outbox.split(seqs.len() as u64) {
                 let fate = if answer.status == 413 { Fate::TooLarge } else { Fate::Poison };
-                seqs.iter().for_each(|seq| target.settled.settle(*seq, fate));
+                seqs.iter().for_each(|seq| target.settled.give_up(*seq, fate));
                 settled = seqs.len();
             }
         } else {
             for (at, seq) in seqs.iter().enumerate() {
                 if let Some(fate) = answer.fate(at) {
-                    target.settled.settle(*seq, fate);
+                    // In a chain that the collector knows otherwise no erased row is wanted either.
+                    if fate == Fate::Acknowledged || answer.is_fork(at) {
+                        target.settled.settle(*seq, fate);
+                    } else {
+                        target.settled.give_up(*seq, fate);
+                    }
                     settled += 1;
                 }
                 fork |= answer.is_fork(at);
@@ -250,19 +291,30 @@ impl Sender {
         }
         if settled == seqs.len() {
             self.outbox.settled(settled as u64, bytes);
+            if target.settled.next() <= seqs.last().copied().unwrap_or(0) {
+                // What was given up goes once more, erased.
+                self.outbox.want();
+            }
         } else if !answer.is_split() {
             self.outbox.failed(answer.after, answer.status != 0, now, entropy);
         }
         target.settled.sent = target.settled.sent.max(seqs.last().copied().unwrap_or(0));
         // Written also when nothing was settled: that rows were on the wire is part of the account.
         self.flight = Flight::Settling;
-        (target.settle(None), fork)
+        (target.settle(None, Vec::new()), fork)
     }
 
     /// A record was written, or could not be: what is known here holds in any case.
     pub fn written(&mut self, now: u64) -> Step {
         if self.flight == Flight::Settling {
             self.flight = Flight::None;
+        }
+        let saved = self.outbox.save();
+        if self.flight == Flight::None && saved.is_some() && saved != self.saved {
+            self.saved = saved;
+            self.flight = Flight::Settling;
+            let record = self.saved.clone().unwrap_or_default();
+            return Step::Settle { key: META_OUTBOX.to_string(), record, remove: None, add: Vec::new() };
         }
         self.step(now)
     }
@@ -302,17 +354,58 @@ impl Sender {
             if !follows {
                 break;
             }
-            before = Some((row.seq, row.link));
             if !settled {
-                batch.push(row.seq, row.t, line);
+                let given_up = target.settled.is_given_up(row.seq);
+                batch.push(row.seq, row.t, if given_up { row.erased().line() } else { line });
             }
+            before = Some((row.seq, row.link));
         }
         if batch.seqs.is_empty() {
             target.dirty = false;
             return self.step(now);
         }
+        self.seen = (self.seen.0 + batch.seqs.len() as u64, self.seen.1 + batch.bytes);
+        self.outbox.began(now);
         self.flight = Flight::Delivering { seqs: batch.seqs.clone(), bytes: batch.bytes };
         Step::Deliver(batch)
+    }
+
+    /// When more events wait than configured, the oldest are given up: a hundredth more than necessary, so as not to
+    /// write with every event. Of several lanes, the one of the oldest epoch is taken, and of these the longest.
+    fn give_up_the_oldest(&mut self) -> Option<Step> {
+        let average = self.seen.1.checked_div(self.seen.0).unwrap_or(0).max(1);
+        let cap = self.limits.rows.min(self.limits.bytes / average).max(1);
+        let open = |target: &Target| target.settled.open(target.top);
+        let over = self.targets.iter().map(open).sum::<u64>().checked_sub(cap + 1)? + 1 + cap / 100;
+        let oldest = |(_, target): &(usize, &Target)| (core::cmp::Reverse(target.epoch), open(target));
+        let (at, target) = self.targets.iter().enumerate().filter(|(_, target)| open(target) > 1).max_by_key(oldest)?;
+        self.at = at;
+        self.flight = Flight::GivingUp;
+        let (chain, from) = (target.chain.clone(), target.settled.first_open());
+        Some(Step::Read { chain, from, rows: over.min(GIVEN_UP_AT_ONCE), bytes: u64::MAX })
+    }
+
+    /// Takes the events out of these rows; the rows stay, so that what follows links to them.
+    fn erase(&mut self, lines: &[String], now: u64) -> Step {
+        let Some(target) = self.targets.get_mut(self.at) else { return Step::Rest };
+        let from = target.settled.first_open();
+        let rows = lines.iter().map_while(|line| Row::parse(line)).zip(from..);
+        let rows: Vec<_> = rows.take_while(|(row, seq)| row.seq == *seq).map(|(row, _)| row).collect();
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+            // What is behind a hole cannot be sent, so it need not be given up.
+            target.top = from.saturating_sub(1);
+            return self.step(now);
+        };
+        let remove = (target.chain.clone(), first.seq, last.seq);
+        let mut add = Vec::new();
+        for row in &rows {
+            if !target.settled.contains(row.seq) {
+                target.settled.give_up(row.seq, Fate::Overflow);
+            }
+            add.push(StoredRow { chain: row.chain.clone(), seq: row.seq, line: row.erased().line() });
+        }
+        self.flight = Flight::Settling;
+        target.settle(Some(remove), add)
     }
 
     /// Deletes the oldest settled rows of the fullest lane once more are kept than configured.

@@ -3,7 +3,7 @@
 use super::words::{Reader, Words};
 use alloc::{string::String, vec::Vec};
 
-/// How one row was settled.
+/// What became of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// The endpoint has it.
@@ -12,6 +12,38 @@ pub enum Fate {
     Poison,
     /// It is too large for the endpoint, all by itself.
     TooLarge,
+    /// Too many were waiting, and it was one of the oldest.
+    Overflow,
+}
+
+/// Seqs as ascending, disjoint, non-adjacent ranges, both ends included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Ranges(Vec<(u64, u64)>);
+
+impl Ranges {
+    fn contains(&self, seq: u64) -> bool {
+        self.0.iter().any(|(first, last)| (*first..=*last).contains(&seq))
+    }
+
+    fn insert(&mut self, seq: u64) {
+        if self.contains(seq) {
+            return;
+        }
+        let at = self.0.partition_point(|(first, _)| *first < seq);
+        self.0.insert(at, (seq, seq));
+        self.0.dedup_by(|next, range| {
+            let touches = range.1 + 1 == next.0;
+            if touches {
+                range.1 = next.1;
+            }
+            touches
+        });
+    }
+
+    /// How many there are from `first` on.
+    fn count_from(&self, first: u64) -> u64 {
+        self.0.iter().map(|(low, high)| (high + 1).saturating_sub(first.max(*low))).sum()
+    }
 }
 
 /// The last pruned row of a lane: what the rows that are left go on from.
@@ -26,16 +58,22 @@ pub struct Base {
 }
 
 /// The record of one lane. Seq 0, the genesis, is settled like any row but is no event, so it is never counted.
+///
+/// A row that was given up is not settled yet: what comes after it does not link without it, so its place in the chain
+/// goes to the endpoint erased, as a gap that is declared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
-    /// Settled seqs as ascending, disjoint, non-adjacent ranges, both ends included.
-    ranges: Vec<(u64, u64)>,
+    done: Ranges,
+    /// Given up, and perhaps settled since.
+    given_up: Ranges,
     /// Events the endpoint has.
     pub acknowledged: u64,
     /// Events dropped because the endpoint refused them.
     pub poison: u64,
     /// Events dropped because one alone was over the endpoint's limit.
     pub too_large: u64,
+    /// Events dropped because too many were waiting.
+    pub overflow: u64,
     /// The highest seq that was ever on the wire, which is also the number of events sent.
     pub sent: u64,
     /// Where the rows that are left begin, if some were pruned.
@@ -45,7 +83,7 @@ pub struct Settled {
 impl Settled {
     /// The first seq that is not settled.
     pub fn next(&self) -> u64 {
-        match self.ranges.first() {
+        match self.done.0.first() {
             Some((0, last)) => last + 1,
             _ => 0,
         }
@@ -58,55 +96,86 @@ impl Settled {
 
     /// Whether `seq` is settled.
     pub fn contains(&self, seq: u64) -> bool {
-        self.ranges.iter().any(|(first, last)| (*first..=*last).contains(&seq))
+        self.done.contains(seq)
     }
 
-    /// Settles `seq`. A row that was settled before keeps its first fate.
+    /// Whether the event at `seq` was given up, so that only its erased row is sent.
+    pub fn is_given_up(&self, seq: u64) -> bool {
+        self.given_up.contains(seq)
+    }
+
+    /// How many rows up to `top` are neither settled nor given up, about: settled ones behind open ones count twice if
+    /// they had been given up.
+    pub fn open(&self, top: u64) -> u64 {
+        let next = self.next();
+        (top + 1).saturating_sub(next + self.done.count_from(next) + self.given_up.count_from(next))
+    }
+
+    /// The first row that is neither settled nor given up.
+    pub fn first_open(&self) -> u64 {
+        let mut seq = self.next();
+        while self.contains(seq) || self.is_given_up(seq) {
+            seq += 1;
+        }
+        seq
+    }
+
+    /// Settles `seq`. A row that was settled, or given up, before keeps its first fate.
     pub fn settle(&mut self, seq: u64, fate: Fate) {
-        if self.contains(seq) {
+        self.count(seq, fate);
+        self.done.insert(seq);
+    }
+
+    /// Gives the event at `seq` up. If it was given up before, it is settled: its erased row is not wanted either.
+    pub fn give_up(&mut self, seq: u64, fate: Fate) {
+        if self.is_given_up(seq) {
+            return self.done.insert(seq);
+        }
+        self.count(seq, fate);
+        self.given_up.insert(seq);
+    }
+
+    fn count(&mut self, seq: u64, fate: Fate) {
+        if seq == 0 || self.contains(seq) || self.is_given_up(seq) {
             return;
         }
-        let at = self.ranges.partition_point(|(first, _)| *first < seq);
-        self.ranges.insert(at, (seq, seq));
-        self.ranges.dedup_by(|next, range| {
-            let touches = range.1 + 1 == next.0;
-            if touches {
-                range.1 = next.1;
-            }
-            touches
-        });
-        if seq > 0 {
-            match fate {
-                Fate::Acknowledged => self.acknowledged += 1,
-                Fate::Poison => self.poison += 1,
-                Fate::TooLarge => self.too_large += 1,
-            }
-        }
+        *match fate {
+            Fate::Acknowledged => &mut self.acknowledged,
+            Fate::Poison => &mut self.poison,
+            Fate::TooLarge => &mut self.too_large,
+            Fate::Overflow => &mut self.overflow,
+        } += 1;
     }
 
     /// As a record for the store.
     pub fn save(&self) -> String {
-        let counts = [self.acknowledged, self.poison, self.too_large, self.sent];
+        let counts = [self.acknowledged, self.poison, self.too_large, self.overflow, self.sent];
         let base = self.base.as_ref();
         let words = Words::default().numbers(&counts).text(base.map(|base| base.link.as_str()));
         let words = words.numbers(&base.map_or([0, 0], |base| [base.seq, base.t]));
-        self.ranges.iter().fold(words, |words, (first, last)| words.numbers(&[*first, *last])).finish()
+        let words = self.done.0.iter().fold(words, |words, (first, last)| words.numbers(&[*first, *last]));
+        // Behind the mark those given up, as long as they count for anything.
+        let given_up = self.given_up.0.iter().filter(|(_, last)| *last >= self.next());
+        given_up.fold(words.text(None), |words, (first, last)| words.numbers(&[*first, *last])).finish()
     }
 
     /// What [`save`](Self::save) wrote. What cannot be read counts as nothing settled: rows are sent again, not lost.
     pub fn load(saved: &str) -> Self {
         let mut words = Reader::new(saved);
         let mut number = || words.number().unwrap_or(0);
-        let (acknowledged, poison, too_large, sent) = (number(), number(), number(), number());
+        let (acknowledged, poison, too_large, overflow, sent) = (number(), number(), number(), number(), number());
         let link = words.string();
         let mut number = || words.number().unwrap_or(0);
         let (seq, t) = (number(), number());
         let base = link.map(|link| Base { seq, t, link });
-        let mut ranges = Vec::new();
-        while let (Some(first), Some(last)) = (words.number(), words.number()) {
-            ranges.push((first, last));
-        }
-        Self { ranges, acknowledged, poison, too_large, sent, base }
+        let mut ranges = || {
+            let mut ranges = Vec::new();
+            while let Some(first) = words.number() {
+                ranges.extend(words.number().map(|last| (first, last)));
+            }
+            Ranges(ranges)
+        };
+        Self { done: ranges(), given_up: ranges(), acknowledged, poison, too_large, overflow, sent, base }
     }
 }
 
@@ -129,9 +198,26 @@ mod tests {
             }
             prop_assert_eq!(settled.next(), (0..).find(|seq| !set.contains(seq)).unwrap());
             prop_assert_eq!(settled.acknowledged, set.iter().filter(|seq| **seq > 0).count() as u64);
-            prop_assert!(settled.ranges.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0));
+            prop_assert!(settled.done.0.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0));
             prop_assert_eq!(Settled::load(&settled.save()), settled);
         }
+    }
+
+    #[test]
+    fn what_is_given_up_is_counted_once_and_stays_to_be_sent() {
+        let mut settled = Settled::default();
+        for seq in 0..3 {
+            settled.settle(seq, Fate::Acknowledged);
+        }
+        for seq in [3, 4, 6] {
+            settled.give_up(seq, Fate::Overflow);
+        }
+        assert_eq!((settled.overflow, settled.next(), settled.first_open(), settled.open(9)), (3, 3, 5, 4));
+        assert_eq!(Settled::load(&settled.save()), settled);
+        settled.settle(3, Fate::Acknowledged);
+        settled.give_up(4, Fate::Poison);
+        assert_eq!((settled.acknowledged, settled.poison, settled.next()), (2, 0, 5));
+        assert!(!Settled::load(&settled.save()).is_given_up(3), "what is behind it is forgotten");
     }
 
     #[test]

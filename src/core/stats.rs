@@ -26,6 +26,8 @@ pub struct Stats {
     pub poison: u64,
     /// Stored events of which one alone was over the endpoint's limit.
     pub too_large: u64,
+    /// Stored events that were dropped because too many were waiting.
+    pub overflow: u64,
     /// Lanes known here.
     pub lanes: u64,
     /// Identifiers for which no pseudonym could be made, in this page.
@@ -48,12 +50,13 @@ impl Stats {
             self.acknowledged += settled.acknowledged;
             self.poison += settled.poison;
             self.too_large += settled.too_large;
+            self.overflow += settled.overflow;
         }
     }
 
     /// Stored events that are not settled yet.
     pub fn pending(&self) -> u64 {
-        self.stored.saturating_sub(self.acknowledged + self.poison + self.too_large)
+        self.stored.saturating_sub(self.acknowledged + self.poison + self.too_large + self.overflow)
     }
 
     /// Events that were captured.
@@ -64,7 +67,8 @@ impl Stats {
     /// As a JSON object. `consent` and `unknown_schema` are counted by whoever asks for them.
     pub fn json(&self) -> String {
         let mut dropped = Object::default();
-        dropped.number("overflow", self.drops.overflow).number("poison", self.poison).number("quota", self.drops.quota);
+        dropped.number("overflow", self.drops.overflow + self.overflow).number("poison", self.poison);
+        dropped.number("quota", self.drops.quota);
         dropped.number("scrubbed", self.drops.scrubbed).number("too_large", self.drops.too_large + self.too_large);
         let mut stats = Object::default();
         stats.number("acknowledged", self.acknowledged).number("captured", self.captured());

@@ -66,6 +66,13 @@ export async function openSite() {
         .batches()
         .filter(({ status }) => status >= 200 && status < 300)
         .flatMap(rowsOf),
+    /** Places in chains whose events the client gave up, as `chain:seq`. */
+    gaps: () =>
+      site
+        .batches()
+        .filter(({ status }) => status >= 200 && status < 300)
+        .flatMap(({ body }) => JSON.parse(body).events.filter(({ bc }) => bc))
+        .map(({ chain, seq }) => `${chain}:${seq}`),
     /** The most requests to the ingestion endpoint that were under way at once. */
     most: 0,
     close: () => {
@@ -142,7 +149,7 @@ ${site.head}</script>`
 function rowsOf({ body }) {
   try {
     return JSON.parse(body)
-      .events.filter(({ seq }) => seq > 0)
+      .events.filter(({ seq, body }) => seq > 0 && body)
       .map((row) => ({ ...row, id: `${row.chain}:${row.seq}`, event: JSON.parse(row.body) }))
   } catch {
     return []

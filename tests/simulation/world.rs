@@ -4,12 +4,17 @@
 use nymtrail::core::config::Config;
 use nymtrail::core::engine::{Effect, Engine, Input, Write};
 use nymtrail::core::error::StoreErrorKind;
-use nymtrail::core::recorder::EventKind;
+use nymtrail::core::pseudonym::Kind;
+use nymtrail::core::recorder::{EventKind, Namespace};
 use nymtrail::core::row::Row;
 use nymtrail::core::stats::Stats;
 use nymtrail::core::verify::{Outcome, verify};
-use nymtrail::ports::Entropy;
+use nymtrail::ports::{Entropy, StoredRow};
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
+
+/// Whoever signs in.
+const VISITOR: &str = "ada@example.com";
 
 /// Repeatable random numbers (SplitMix64).
 #[derive(Clone)]
@@ -51,6 +56,10 @@ enum Network {
     Partial,
     /// Takes no batch of more than two rows.
     Small,
+    /// Gets it, long after the page has given up waiting.
+    Late,
+    /// Refuses some events for good, but takes their places when they come erased.
+    Picky,
 }
 
 /// Rows and metas, shared by all pages or one page's own.
@@ -62,17 +71,28 @@ struct Store {
 
 impl Store {
     fn write(&mut self, write: &Write) -> Result<(), StoreErrorKind> {
-        if write.add.iter().any(|row| self.rows.contains_key(&(row.chain.clone(), row.seq))) {
+        let removed = |of: &String, seq: &u64| {
+            write.remove.as_ref().is_some_and(|(chain, first, last)| of == chain && (*first..=*last).contains(seq))
+        };
+        let taken =
+            |row: &StoredRow| self.rows.contains_key(&(row.chain.clone(), row.seq)) && !removed(&row.chain, &row.seq);
+        if write.add.iter().any(taken) {
             return Err(StoreErrorKind::Collision);
         }
+        self.rows.retain(|(of, seq), _| !removed(of, seq));
         for row in &write.add {
             self.rows.insert((row.chain.clone(), row.seq), row.line.clone());
         }
         self.metas.extend(write.put.iter().cloned());
-        if let Some((chain, first, last)) = &write.remove {
-            self.rows.retain(|(of, seq), _| of != chain || !(*first..=*last).contains(seq));
-        }
         Ok(())
+    }
+
+    /// All metas, and where each lane ends.
+    fn survey(&self) -> Vec<(String, String)> {
+        let chains = self.metas.keys().filter_map(|key| key.strip_prefix("lane/"));
+        let lasts = chains.filter_map(|chain| Row::parse(self.chain(chain, 0).next_back()?));
+        let tops = lasts.map(|row| (format!("top/{}", row.chain), row.seq.to_string()));
+        self.metas.clone().into_iter().chain(tops).collect()
     }
 
     fn chain(&self, chain: &str, from: u64) -> impl DoubleEndedIterator<Item = &String> {
@@ -83,12 +103,14 @@ impl Store {
 /// What is under way for a page.
 enum Pending {
     Input(Input),
-    /// `true`: to the page's own memory.
-    Write(u64, Write, bool),
+    /// To the shared store, with the number in the order of what all pages have begun, or to the page's own memory.
+    Write(u64, Write, Option<u64>),
     Read(u64, String, u64, u64, u64),
     TryLane(String),
     Last(String),
-    Metas(fn(Vec<(String, String)>) -> Input),
+    Opening,
+    Restore,
+    Survey(u64),
     Batch(u64, Vec<String>),
 }
 
@@ -105,7 +127,7 @@ struct Page {
     volatile: Vec<String>,
     /// A write of it failed because the disk was full. If it dies before it has gone over to memory, what it had stored
     /// behind that write does not link and is not sent.
-    failed: bool,
+    failed: Cell<bool>,
 }
 
 /// The world.
@@ -117,15 +139,24 @@ pub struct World {
     store: Store,
     lanes: BTreeMap<String, usize>,
     sender: Option<usize>,
-    candidates: VecDeque<usize>,
+    /// Pages that stand for election as the sender, and for which term of theirs.
+    candidates: VecDeque<(usize, u64)>,
     network: Network,
     /// What the endpoint has, by id; a row it has already is no second one.
     accepted: BTreeMap<(String, u64), String>,
+    /// Batches on their way that nobody waits for any more.
+    late: Vec<Vec<String>>,
     /// Every event, and whether it may be lost: captured by a page that died before it was stored.
     captured: Vec<String>,
+    signed_in: u64,
     excused: Vec<String>,
     faults: bool,
+    /// Nothing ever failed.
+    faultless: bool,
     full: bool,
+    /// How many writes to the shared store were begun.
+    begun: u64,
+    traced: bool,
 }
 
 impl World {
@@ -134,7 +165,7 @@ impl World {
         Self {
             random: Seeded(seed),
             now: 1_790_000_000_000,
-            config: "shop - - - - 5 2000 1000".into(),
+            config: format!("shop secret {} - - 5 2000 1000 20 30", "5a".repeat(32)),
             pages: Vec::new(),
             store: Store::default(),
             lanes: BTreeMap::new(),
@@ -142,10 +173,15 @@ impl World {
             candidates: VecDeque::new(),
             network: Network::Fine,
             accepted: BTreeMap::new(),
+            late: Vec::new(),
             captured: Vec::new(),
+            signed_in: 0,
             excused: Vec::new(),
             faults,
+            faultless: !faults,
             full: false,
+            begun: 0,
+            traced: std::env::var_os("NYMTRAIL_SEED").is_some(),
         }
     }
 
@@ -174,7 +210,14 @@ impl World {
             steps += 1;
             assert!(steps < 200_000, "the world does not come to rest");
         }
+        for lines in std::mem::take(&mut self.late) {
+            self.accept(&lines);
+        }
         self.check_chains();
+        self.check_privacy();
+        if self.faultless {
+            self.check_account();
+        }
         let mut found = BTreeMap::new();
         for line in self.accepted.values() {
             let name = name_of(line);
@@ -201,7 +244,7 @@ impl World {
             store.metas.iter().for_each(|(key, value)| stats.add(key, value, None));
         }
         let unsaved: u64 = self.pages.iter().map(|page| page.engine.unsaved_drops().quota).sum();
-        stats.drops.quota + unsaved
+        stats.drops.quota + stats.overflow + stats.poison + unsaved
     }
 
     /// Where an event is, for a failure's message.
@@ -245,6 +288,11 @@ impl World {
                     self.feed(at, input);
                 }
             }
+            13 if !self.late.is_empty() => {
+                let at = self.random.below(self.late.len() as u64) as usize;
+                let lines = self.late.swap_remove(at);
+                self.accept(&lines);
+            }
             12 if self.faults => self.now = self.now.saturating_sub(self.random.below(10_000)),
             _ => {
                 self.progress();
@@ -254,7 +302,7 @@ impl World {
 
     fn draw_network(&mut self) -> Network {
         use Network::*;
-        [Fine, Fine, AnswerLost, Down, Refusing, Partial, Small][self.random.below(7) as usize]
+        [Fine, Fine, AnswerLost, Down, Refusing, Partial, Small, Late, Picky][self.random.below(9) as usize]
     }
 
     fn any_page(&mut self) -> Option<usize> {
@@ -265,7 +313,7 @@ impl World {
 
     fn open(&mut self) {
         let engine = Engine::new(Config::parse(&self.config).unwrap(), &mut self.random);
-        let pending = VecDeque::from([Pending::Metas(|metas| Input::Opened(metas, true))]);
+        let pending = VecDeque::from([Pending::Opening]);
         let page = Page {
             engine,
             pending,
@@ -274,7 +322,7 @@ impl World {
             alive: true,
             frozen: false,
             volatile: Vec::new(),
-            failed: false,
+            failed: Cell::new(false),
         };
         self.pages.push(page);
     }
@@ -283,6 +331,11 @@ impl World {
         let Some(at) = self.any_page() else { return };
         let name = format!("event-{}", self.captured.len());
         let page = &mut self.pages[at];
+        if self.random.below(10) == 0 {
+            let (user, now) = (Namespace::User, self.now);
+            page.engine.identify(user, Kind::Email, VISITOR, VISITOR, "", now, &mut self.random).unwrap();
+            self.signed_in += 1;
+        }
         page.engine.capture(EventKind::Track, &name, "", "", self.now, &mut self.random).unwrap();
         page.volatile.push(name.clone());
         self.captured.push(name);
@@ -295,7 +348,7 @@ impl World {
     /// The page dies. What it has handed to the store may still arrive there, after its locks are free.
     fn kill(&mut self) {
         let Some(at) = self.any_page() else { return };
-        if self.random.below(2) == 0 {
+        if self.random.below(2) == 0 && !self.is_in_trouble(at) {
             self.feed(at, Input::Leaving(false));
         }
         let page = &mut self.pages[at];
@@ -305,7 +358,7 @@ impl World {
             .pending
             .iter()
             .filter_map(|pending| match pending {
-                Pending::Write(_, write, false) => Some(write),
+                Pending::Write(_, write, Some(_)) => Some(write),
                 _ => None,
             })
             .flat_map(|write| write.add.iter().map(|row| name_of(&row.line)))
@@ -313,7 +366,8 @@ impl World {
         let stored: Vec<_> = self.store.rows.values().map(|line| name_of(line)).collect();
         // With a page that has gone over to memory goes whatever it has.
         let in_memory = page.memory.is_some();
-        let kept = |name: &String| !in_memory && !page.failed && (written.contains(name) || stored.contains(name));
+        let kept =
+            |name: &String| !in_memory && !page.failed.get() && (written.contains(name) || stored.contains(name));
         let lost = page.volatile.iter().filter(|name| !kept(name));
         self.excused.extend(lost.cloned());
         // A write that collides, or fails, after its page is gone has nobody to mend it.
@@ -327,13 +381,19 @@ impl World {
         {
             return self.resume(at);
         }
-        if let Some(at) = self.any_page() {
+        if let Some(at) = self.any_page().filter(|at| !self.is_in_trouble(*at)) {
             self.feed(at, Input::Leaving(true));
             self.pages[at].frozen = true;
-            // Not in this world: a disk that is full at the very moment a page is left. What went out with the page and
-            // was not stored could then be a fork, which a collector refuses.
             self.land();
         }
+    }
+
+    /// Not in this world: a disk that is full at the very moment a page is left. What went out with the page and was not
+    /// stored could then be a fork, which a collector refuses.
+    fn is_in_trouble(&self, at: usize) -> bool {
+        let failed =
+            |pending: &Pending| matches!(pending, Pending::Input(Input::Written(_, Err(StoreErrorKind::Quota))));
+        self.pages[at].pending.iter().any(failed)
     }
 
     fn resume(&mut self, at: usize) {
@@ -347,8 +407,7 @@ impl World {
             (0..self.pages.len()).filter(|at| !self.pages[*at].frozen && !self.pages[*at].pending.is_empty()).collect();
         if !busy.is_empty() && (!self.faults || self.random.below(5) > 0) {
             let at = busy[self.random.below(busy.len() as u64) as usize];
-            let pending = self.pages[at].pending.pop_front().unwrap();
-            self.happen(at, pending);
+            self.happen_next(at);
             return true;
         }
         let wakes = self.pages.iter().enumerate().filter(|(_, page)| page.alive && !page.frozen);
@@ -361,15 +420,24 @@ impl World {
         true
     }
 
+    fn happen_next(&mut self, at: usize) {
+        if let Some(pending) = self.pages[at].pending.pop_front() {
+            self.happen(at, pending);
+        }
+    }
+
     fn happen(&mut self, at: usize, pending: Pending) {
+        if self.pages[at].memory.is_none() {
+            self.land();
+        }
         let input = match pending {
             Pending::Input(input) => input,
-            Pending::Write(id, write, true) => Input::Written(id, self.store_of(at).write(&write)),
-            Pending::Write(id, write, false) => {
+            Pending::Write(id, write, None) => Input::Written(id, self.store_of(at).write(&write)),
+            // Whatever else was begun before it comes first, and it with that.
+            Pending::Write(..) => {
+                self.pages[at].pending.push_front(pending);
                 self.land();
-                let full = self.full && !write.add.is_empty();
-                self.pages[at].failed |= full;
-                Input::Written(id, if full { Err(StoreErrorKind::Quota) } else { self.store.write(&write) })
+                return self.happen_next(at);
             }
             Pending::Read(id, chain, from, rows, bytes) => {
                 let mut left = bytes as usize;
@@ -397,7 +465,23 @@ impl World {
                 let last = self.store_of(at).chain(&chain, 0).next_back().cloned();
                 Input::LaneTaken(chain, rows, last)
             }
-            Pending::Metas(input) => input(self.store_of(at).metas.clone().into_iter().collect()),
+            Pending::Restore => {
+                let full = self.full;
+                if let Some(memory) = self.pages[at].memory.take_if(|_| !full) {
+                    self.store.rows.extend(memory.rows);
+                    self.store.metas.extend(memory.metas);
+                    // What was written meanwhile goes there right behind.
+                    for pending in &mut self.pages[at].pending {
+                        if let Pending::Write(_, _, begun @ None) = pending {
+                            self.begun += 1;
+                            *begun = Some(self.begun);
+                        }
+                    }
+                }
+                Input::Restored(!full)
+            }
+            Pending::Opening => Input::Opened(self.store.metas.clone().into_iter().collect(), true),
+            Pending::Survey(term) => Input::Elected(term, self.store_of(at).survey()),
             Pending::Batch(id, lines) => Input::Answered(id, self.answer(&lines)),
         };
         if self.pages[at].alive {
@@ -405,15 +489,27 @@ impl World {
         }
     }
 
-    /// Transactions that change the same store happen in the order they were begun, across pages: what dead and frozen
-    /// pages have begun comes before what another page writes, though not always before what it reads.
+    /// Transactions on the same store happen in the order they were begun, across pages: what any page has written comes
+    /// before what another one reads or writes later. How it went, a page may learn much later.
     fn land(&mut self) {
-        for page in self.pages.iter_mut().filter(|page| !page.alive || page.frozen) {
-            for pending in &mut page.pending {
-                if let Pending::Write(id, write, false) = pending {
-                    let result = self.store.write(write);
-                    *pending = Pending::Input(Input::Written(*id, result));
+        let mut landing: Vec<_> = Vec::new();
+        for page in &mut self.pages {
+            let Page { alive, frozen, failed, pending, .. } = page;
+            let (left, failed) = (!*alive || *frozen, &*failed);
+            for pending in pending {
+                if let Pending::Write(_, _, Some(begun)) = pending {
+                    landing.push((*begun, left, failed, pending));
                 }
+            }
+        }
+        landing.sort_by_key(|(begun, ..)| *begun);
+        for (_, left, failed, pending) in landing {
+            if let Pending::Write(id, write, _) = pending {
+                // Not for a page that was left: see `is_in_trouble`.
+                let full = self.full && !write.add.is_empty() && !left;
+                failed.set(failed.get() || full);
+                let result = if full { Err(StoreErrorKind::Quota) } else { self.store.write(write) };
+                *pending = Pending::Input(Input::Written(*id, result));
             }
         }
     }
@@ -429,6 +525,17 @@ impl World {
                 "0 r -".into()
             }
             Network::Down => "0 r -".into(),
+            Network::Late => {
+                self.late.push(lines.to_vec());
+                "0 r -".into()
+            }
+            Network::Picky => {
+                let refused = |line: &&String| Row::parse(line).is_some_and(|row| row.body.is_some() && row.t % 3 == 0);
+                let taken: Vec<_> = lines.iter().filter(|line| !refused(line)).cloned().collect();
+                self.accept(&taken);
+                let letters: String = lines.iter().map(|line| if refused(&line) { 'd' } else { 'a' }).collect();
+                format!("207 {letters} -")
+            }
             Network::Refusing => "503 r 2000".into(),
             Network::Partial => {
                 let letters: String = (0..lines.len()).map(|at| if at % 2 == 0 { 'a' } else { 'r' }).collect();
@@ -447,12 +554,21 @@ impl World {
     fn accept(&mut self, lines: &[String]) {
         for line in lines {
             let row = Row::parse(line).expect("a row");
-            let before = self.accepted.insert((row.chain, row.seq), line.clone());
-            assert!(before.is_none_or(|before| before == *line), "a row was sent in two versions");
+            let place = (row.chain.clone(), row.seq);
+            match self.accepted.get(&place) {
+                // A row that was given up comes erased; it may have come whole before, or come so from a page that leaves.
+                Some(before) => {
+                    let before = Row::parse(before).expect("a row");
+                    let same = before == row || before.erased() == row || before == row.erased();
+                    assert!(same, "{place:?} was sent in two versions");
+                }
+                None => drop(self.accepted.insert(place, line.clone())),
+            }
         }
     }
 
     fn feed(&mut self, at: usize, input: Input) {
+        self.trace(at, &input);
         let effects = self.pages[at].engine.handle(input, self.now, &mut self.random);
         for effect in effects {
             self.perform(at, effect);
@@ -464,6 +580,7 @@ impl World {
     }
 
     fn perform(&mut self, at: usize, effect: Effect) {
+        self.trace(at, &effect);
         let page = &mut self.pages[at];
         match effect {
             Effect::TryLane(chain) => page.pending.push_back(Pending::TryLane(chain)),
@@ -475,13 +592,21 @@ impl World {
                     self.lanes.remove(&chain);
                 }
             }
-            Effect::Elect => {
-                self.candidates.push_back(at);
+            Effect::Elect(term) => {
+                self.candidates.push_back((at, term));
                 self.hand_over();
             }
-            Effect::Survey => page.pending.push_back(Pending::Metas(Input::Elected)),
+            Effect::Survey(term) => page.pending.push_back(Pending::Survey(term)),
             Effect::Resign => self.resign(at),
-            Effect::Write(id, write) => page.pending.push_back(Pending::Write(id, write, page.memory.is_some())),
+            Effect::Write(id, write) => {
+                // What is removed from a lane that is not in memory is removed from the shared store.
+                let beneath = |memory: &Store| {
+                    write.remove.as_ref().is_some_and(|(chain, ..)| memory.chain(chain, 0).next().is_none())
+                };
+                let own = page.memory.as_ref().is_some_and(|memory| !beneath(memory));
+                self.begun += 1;
+                page.pending.push_back(Pending::Write(id, write, (!own).then_some(self.begun)));
+            }
             Effect::Read { id, chain, from, rows, bytes } => {
                 page.pending.push_back(Pending::Read(id, chain, from, rows, bytes));
             }
@@ -495,8 +620,18 @@ impl World {
                     }
                 }
             }
+            Effect::Restore => page.pending.push_back(Pending::Restore),
             Effect::Degrade => page.memory = Some(Store::default()),
             Effect::Ready | Effect::Flushed(_) | Effect::Warn(_) | Effect::Note(..) => {}
+        }
+    }
+
+    /// Prints what happens, ids shortened.
+    fn trace(&self, at: usize, what: &dyn std::fmt::Debug) {
+        if self.traced {
+            let mut text = format!("{what:?}");
+            text.truncate(text.floor_char_boundary(1_000));
+            println!("{} page {at}: {text}", self.now);
         }
     }
 
@@ -505,7 +640,7 @@ impl World {
     }
 
     fn resign(&mut self, at: usize) {
-        self.candidates.retain(|candidate| *candidate != at);
+        self.candidates.retain(|(candidate, _)| *candidate != at);
         if self.sender == Some(at) {
             self.sender = None;
             self.hand_over();
@@ -514,16 +649,36 @@ impl World {
 
     fn hand_over(&mut self) {
         if self.sender.is_none()
-            && let Some(at) = self.candidates.pop_front()
+            && let Some((at, term)) = self.candidates.pop_front()
         {
             self.sender = Some(at);
-            self.pages[at].pending.push_back(Pending::Metas(Input::Elected));
+            self.pages[at].pending.push_back(Pending::Survey(term));
         }
     }
 
     fn release_all(&mut self, at: usize) {
         self.lanes.retain(|_, owner| *owner != at);
         self.resign(at);
+    }
+
+    /// Every event is accounted for.
+    fn check_account(&self) {
+        let mut stats = Stats::default();
+        for (key, saved) in &self.store.metas {
+            let last = key.strip_prefix("lane/").and_then(|chain| self.store.chain(chain, 0).next_back());
+            stats.add(key, saved, last.and_then(|line| Row::parse(line)).map(|row| row.seq));
+        }
+        assert_eq!(stats.captured(), self.captured.len() as u64 + self.signed_in, "captured");
+        assert_eq!((stats.pending(), stats.stored), (0, stats.acknowledged + stats.overflow), "settled");
+    }
+
+    /// Who signed in is in no byte that was stored or sent.
+    fn check_privacy(&self) {
+        let memories = self.pages.iter().filter_map(|page| page.memory.as_ref());
+        let stored = memories.chain([&self.store]).flat_map(|store| store.rows.values().chain(store.metas.values()));
+        for text in stored.chain(self.accepted.values()) {
+            assert!(!text.contains(VISITOR), "{text}");
+        }
     }
 
     fn check_chains_now_and_then(&mut self) {

@@ -17,8 +17,9 @@ pub enum Input {
     Commit,
     /// The write of that number was carried out, or failed.
     Written(u64, Result<(), StoreErrorKind>),
-    /// This page sends, from now on or since before; these are all metas.
-    Elected(Vec<(String, String)>),
+    /// This page sends, from now on or since before: the term it stood for, all metas and where each lane ends (`top/` and
+    /// the chain, with the last seq).
+    Elected(u64, Vec<(String, String)>),
     /// The lines of the read of that number, or the store's failure.
     Read(u64, Option<Vec<String>>),
     /// The endpoint's outcome for the batch of that number.
@@ -41,6 +42,8 @@ pub enum Input {
     Hurry,
     /// The client is closed by its owner.
     Close,
+    /// What was in this page's memory is in the durable store, or it still takes nothing.
+    Restored(bool),
     /// Everything is about to be deleted: nothing is written or sent any more.
     Erase,
 }
@@ -54,10 +57,10 @@ pub enum Effect {
     HoldLane(String),
     /// Give up a lane.
     ReleaseLane(String),
-    /// Stand for election as the sender.
-    Elect,
+    /// Stand for election as the sender, for that term.
+    Elect(u64),
     /// Read all metas once more, for [`Input::Elected`]: there may be lanes that nobody told of.
-    Survey,
+    Survey(u64),
     /// Stop being the sender, or standing for it.
     Resign,
     /// Change the store, in one transaction that comes back with the number.
@@ -92,6 +95,8 @@ pub enum Effect {
     Tell(String),
     /// Go on with a store in memory: the durable one does not take any more.
     Degrade,
+    /// Move what is in memory to the durable store and go on there, if it takes it again.
+    Restore,
     /// Calls may come in.
     Ready,
     /// All that wait for a flush are told: nothing is pending, or why something is.

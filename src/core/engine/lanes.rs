@@ -18,13 +18,15 @@ use alloc::{string::String, vec::Vec};
 
 /// Idle lanes that a starting page tries to take before it opens its own: each try costs a lock and a read.
 const LANES_TRIED: usize = 4;
+/// How often a page in memory tries the durable store: each try writes all it has.
+const RESTORE_EVERY_MS: u64 = 60_000;
 
 impl Engine {
     pub(super) fn opened(&mut self, metas: Vec<(String, String)>, durable: bool, now: u64) {
         let meta = |name| metas.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         self.recorder.resume(meta(META_KEYRING), meta(visit::META));
         if durable {
-            self.effects.push(Effect::Elect);
+            self.effects.push(Effect::Elect(self.term));
             self.effects.push(Effect::Tell("opened".into()));
         } else {
             // What is in this page's memory nobody else can send.
@@ -127,6 +129,21 @@ impl Engine {
         if rows.is_empty() && put.is_empty() {
             return;
         }
+        if rows.is_empty() {
+            return self.write(rows, put);
+        }
+        // One write for each chain (a lane was left and one opened in this task), so that a failure is about one of them;
+        // each with its lane's record, without which its rows would not be found, and the last with all else.
+        let mut chains = rows.chunk_by(|a, b| a.chain == b.chain).peekable();
+        while let Some(rows) = chains.next() {
+            let own = |key: &str| rows.first().is_some_and(|row| key.strip_prefix(META_LANE) == Some(&row.chain));
+            let last = chains.peek().is_none();
+            let put = put.extract_if(.., |(key, _)| last || own(key)).collect();
+            self.write(rows.to_vec(), put);
+        }
+    }
+
+    fn write(&mut self, rows: Vec<Row>, put: Vec<(String, String)>) {
         let stored = |row: &Row| StoredRow { chain: row.chain.clone(), seq: row.seq, line: row.line() };
         let add: Vec<_> = rows.iter().map(stored).collect();
         self.remember(&add);
@@ -155,11 +172,28 @@ impl Engine {
     }
 
     pub(super) fn written(&mut self, id: u64, result: Result<(), StoreErrorKind>, now: u64, entropy: &mut dyn Entropy) {
+        self.removing.retain(|number| *number != id);
         let Some(at) = self.writing.iter().position(|(number, _)| *number == id) else {
+            self.release_given_up();
             return self.settlement_written(id, now);
         };
         let (_, rows) = self.writing.remove(at);
-        let Some(first) = rows.first() else { return };
+        if let Some(first) = rows.first() {
+            let chain = first.chain.clone();
+            self.rows_written(id, &chain, rows, result, now, entropy);
+        }
+        self.release_given_up();
+    }
+
+    fn rows_written(
+        &mut self,
+        id: u64,
+        chain: &str,
+        rows: Vec<Row>,
+        result: Result<(), StoreErrorKind>,
+        now: u64,
+        entropy: &mut dyn Entropy,
+    ) {
         let late = self.degraded && id <= self.durable_until;
         match result {
             Ok(()) => {
@@ -170,10 +204,10 @@ impl Engine {
             // Memory does not fail; if it did, the events would be lost, and counted.
             Err(_) if self.degraded => self.drops.quota += rows.iter().filter(|row| row.seq > 0).count() as u64,
             Err(StoreErrorKind::Collision) => {
-                self.abandon(first.chain.clone());
+                self.abandon(chain.into());
                 self.link_again(rows, entropy);
             }
-            Err(kind) => self.degrade(rows, kind, entropy),
+            Err(kind) => self.degrade(rows, kind, now, entropy),
         }
     }
 
@@ -192,17 +226,17 @@ impl Engine {
                 bytes += line.len() as u64;
                 write_text(&line, &mut note);
             }
-            let count = rows.len() as u64;
+            let (count, top) = (rows.len() as u64, rows.last().map_or(0, |row| row.seq));
             match self.sender.as_mut().filter(|_| here) {
                 Some(sender) => {
-                    sender.stored(chain, epoch, count, bytes, now);
+                    sender.stored(chain, epoch, top, count, bytes, now);
                     if self.flushing {
                         // What was on its way to the store when everything was wanted is part of it.
                         sender.want(false);
                     }
                 }
                 None => {
-                    let words = Words::default().text(Some("stored")).text(Some(chain)).numbers(&[count, bytes]);
+                    let words = Words::default().text(Some("stored")).text(Some(chain)).numbers(&[top, count, bytes]);
                     let words = match epoch {
                         Some(epoch) => words.number(epoch),
                         None => words,
@@ -237,50 +271,78 @@ impl Engine {
     }
 
     /// The store does not take any more: this page goes on in memory with all that is not stored.
-    fn degrade(&mut self, mut lost: Vec<Row>, kind: StoreErrorKind, entropy: &mut dyn Entropy) {
+    fn degrade(&mut self, mut lost: Vec<Row>, kind: StoreErrorKind, now: u64, entropy: &mut dyn Entropy) {
         let code = if kind == StoreErrorKind::Quota { Code::Quota } else { Code::StorageDisabled };
-        self.effects.extend([Effect::Warn(code), Effect::Resign]);
-        if let Some(lane) = self.recorder.lane.as_ref().filter(|_| self.proven) {
-            // What is on its way to the lane at hand is taken back, should it be stored after all. A lane that was given
-            // up, or is not proven to be ours alone, is not touched: what stands there may be another page's.
-            let chain = lane.head.chain.clone();
-            let after = lost.first().filter(|row| row.chain == chain).map_or(lane.head.seq + 1, |row| row.seq);
-            let from = self.take_back(&chain, &mut lost).map_or(after, |seq| seq.min(after));
-            let id = self.next_id();
-            let remove = Some((chain, from, MAX_INTEGER));
-            self.effects.push(Effect::Write(id, Write { remove, ..Write::default() }));
-        }
+        self.effects.push(Effect::Warn(code));
+        self.resign();
         self.effects.push(Effect::Degrade);
         self.degraded = true;
+        self.restore_at = Some(now + RESTORE_EVERY_MS);
         self.durable_until = self.last_id;
         self.sender = Some(Sender::new(&self.config, &[]));
+        self.take_back(&mut lost);
         lost.append(&mut self.unwritten);
         if let Some(lane) = self.recorder.lane.take() {
             // What the lane's record in the old store says stays there; only what it does not say yet moves.
             self.drops = self.drops.plus(&if lane.unsaved { lane.drops } else { Drops::default() });
-            self.effects.push(Effect::ReleaseLane(lane.head.chain));
+            self.given_up = Some(lane.head.chain);
         }
         self.move_to_memory(lost, entropy);
     }
 
-    /// Adds the rows of `chain` that are on their way to the store; gives the first one's seq.
-    fn take_back(&mut self, chain: &str, lost: &mut Vec<Row>) -> Option<u64> {
-        let mut from = None;
+    /// Whether the durable store takes anything again is tried now and then.
+    pub(super) fn restore_when_due(&mut self, now: u64) {
+        // A clock that was set back does not put it off.
+        if self.degraded && self.restore_at.is_some_and(|at| now >= at || now + RESTORE_EVERY_MS < at) {
+            self.restore_at = None;
+            self.effects.push(Effect::Restore);
+        }
+    }
+
+    pub(super) fn restored(&mut self, done: bool, now: u64) {
+        if done {
+            // From here on this page is one among others again: the elected one sends, and looks for what came.
+            self.degraded = false;
+            self.sender = None;
+            self.effects.extend([Effect::Elect(self.term), Effect::Tell("opened".into())]);
+        } else {
+            self.restore_at = Some(now + RESTORE_EVERY_MS);
+        }
+    }
+
+    /// Adds the rows on their way to the store behind `lost`, which is of one chain: they would not link. Should they be
+    /// stored, they are removed again; but not from a lane that was left before: what stands there may be another page's.
+    fn take_back(&mut self, lost: &mut Vec<Row>) {
+        let Some((chain, from)) = lost.first().map(|row| (row.chain.clone(), row.seq)) else { return };
+        let before = lost.len();
         for (_, rows) in &mut self.writing {
-            if let Some(row) = rows.first().filter(|row| row.chain == chain) {
-                from = from.or(Some(row.seq));
+            if rows.first().is_some_and(|row| row.chain == chain) {
                 lost.append(rows);
             }
         }
-        from
+        let ours = self.given_up.as_ref().or(self.recorder.lane.as_ref().map(|lane| &lane.head.chain));
+        if lost.len() > before && ours == Some(&chain) {
+            let id = self.next_id();
+            self.removing.push(id);
+            let remove = Some((chain, from, MAX_INTEGER));
+            self.effects.push(Effect::Write(id, Write { remove, ..Write::default() }));
+        }
     }
 
-    /// Links rows that the durable store did not take in this page's own. What is on its way behind them would not link.
-    fn move_to_memory(&mut self, mut lost: Vec<Row>, entropy: &mut dyn Entropy) {
-        if let Some(row) = lost.first() {
-            let chain = row.chain.clone();
-            self.take_back(&chain, &mut lost);
+    /// Another page may have the lane that was given up only when nothing of ours is on its way there any more: neither
+    /// rows nor the removal of some.
+    fn release_given_up(&mut self) {
+        let Some(chain) = &self.given_up else { return };
+        let busy = self.writing.iter().any(|(_, rows)| rows.first().is_some_and(|row| row.chain == *chain));
+        if !busy && self.removing.is_empty() {
+            self.effects.push(Effect::ReleaseLane(chain.clone()));
+            self.given_up = None;
         }
+    }
+
+    /// Links rows that the durable store did not take in this page's own.
+    fn move_to_memory(&mut self, mut lost: Vec<Row>, entropy: &mut dyn Entropy) {
+        self.take_back(&mut lost);
         // What went out while the page was leaving may have arrived; under a new id it would be there twice.
         let before = lost.len();
         for (chain, through) in &self.sent_leaving {

@@ -32,6 +32,10 @@ enum Phase {
     Closed,
 }
 
+/// How many places a lane may have that are not settled, in multiples of the events that may wait: an erased row takes
+/// about half the room of a whole one.
+const PLACES: u64 = 4;
+
 /// A lane that may be taken.
 struct Candidate {
     chain: String,
@@ -59,6 +63,12 @@ pub struct Engine {
     /// Handed to the store and not yet confirmed, by number of the write.
     writing: Vec<(u64, Vec<Row>)>,
     last_id: u64,
+    /// Writes that remove rows behind one that was not stored, by number.
+    removing: Vec<u64>,
+    /// The lane this page gave up when it went on in memory, as long as something of ours is on its way there.
+    given_up: Option<String>,
+    /// How often this page has resigned as the sender: what it is told of an election before that is void.
+    term: u64,
     /// Only the elected page has one.
     sender: Option<Sender>,
     /// The number of the read, the batch or the record's write that the sender waits for. What comes back under another
@@ -74,8 +84,12 @@ pub struct Engine {
     /// Chains and last seqs that went out while the page was leaving, perhaps before they were stored.
     sent_leaving: Vec<(String, u64)>,
     flushing: bool,
+    /// The endpoint has failed and is given a rest: a page that leaves does not disturb it either.
+    resting: bool,
     /// The store is this page's memory.
     degraded: bool,
+    /// When to try the durable store again; `None`: there is none.
+    restore_at: Option<u64>,
     /// The last write that the durable store was asked for before that.
     durable_until: u64,
     effects: Vec<Effect>,
@@ -96,6 +110,9 @@ impl Engine {
             metas: Vec::new(),
             writing: Vec::new(),
             last_id: 0,
+            removing: Vec::new(),
+            given_up: None,
+            term: 0,
             sender: None,
             awaited: 0,
             tail: Vec::new(),
@@ -103,7 +120,9 @@ impl Engine {
             proven: false,
             sent_leaving: Vec::new(),
             flushing: false,
+            resting: false,
             degraded: false,
+            restore_at: None,
             durable_until: 0,
             effects: Vec::new(),
         }
@@ -118,7 +137,7 @@ impl Engine {
                 Input::LaneBusy => self.lane_busy(),
                 Input::Commit => self.commit(),
                 Input::Written(id, result) => self.written(id, result, now, entropy),
-                Input::Elected(metas) => self.elected(&metas, now),
+                Input::Elected(term, metas) => self.elected(term, &metas, now),
                 Input::Read(id, lines) => self.read(id, lines, now, entropy),
                 Input::Answered(id, outcome) => self.answered(id, &outcome, now, entropy),
                 Input::Wake => self.step(now),
@@ -131,6 +150,7 @@ impl Engine {
                 Input::Hurry => self.run(),
                 Input::Close => self.close(now, entropy),
                 Input::Erase => self.erase(),
+                Input::Restored(done) => self.restored(done, now),
             }
         }
         core::mem::take(&mut self.effects)
@@ -229,9 +249,11 @@ impl Engine {
         self.recorder.pseudonym_failures
     }
 
+    /// The page that sends gives up the oldest events when too many wait. Their places in the chain stay, and none may
+    /// give them up (every page is hidden, the store hangs): so there is an end to it.
     fn is_full(&self) -> bool {
         let next = self.recorder.lane.as_ref().map_or(0, |lane| lane.head.seq + 1);
-        next.saturating_sub(self.unsettled_from) >= self.config.limits.rows
+        next.saturating_sub(self.unsettled_from) >= PLACES * self.config.limits.rows
     }
 
     fn drop_one(&mut self, code: Code) {
@@ -279,6 +301,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::error::StoreErrorKind;
 
     struct Counter(u8);
     impl Entropy for Counter {
@@ -293,7 +316,7 @@ mod tests {
         let (mut queue, mut left) = (effects, Vec::new());
         while !queue.is_empty() {
             let input = match queue.remove(0) {
-                Effect::Elect => Input::Elected(Vec::new()),
+                Effect::Elect(term) => Input::Elected(term, Vec::new()),
                 Effect::Write(id, _) => {
                     writes.push(id);
                     continue;
@@ -321,7 +344,11 @@ mod tests {
         let effects = engine.handle(Input::Flush, 1_000, entropy);
         answer(&mut engine, effects, &mut writes, entropy);
         let mut read = Vec::new();
-        let mut effects = engine.handle(Input::Written(writes.remove(0), Ok(())), 1_001, entropy);
+        assert_eq!(writes.len(), 2, "each chain has its own write");
+        let mut effects = Vec::new();
+        for id in writes {
+            effects.extend(engine.handle(Input::Written(id, Ok(())), 1_001, entropy));
+        }
         while let Some(Effect::Read { id, chain, .. }) =
             effects.iter().find(|effect| matches!(effect, Effect::Read { .. }))
         {
@@ -330,6 +357,46 @@ mod tests {
         }
         read.dedup();
         assert_eq!(read.len(), 2, "both chains are read");
+    }
+
+    #[test]
+    fn a_page_that_has_resigned_does_not_send_on_the_strength_of_an_earlier_election() {
+        let entropy = &mut Counter(0);
+        let mut engine = Engine::new(Config::parse("shop").unwrap(), entropy);
+        engine.handle(Input::Opened(Vec::new(), true), 1_000, entropy);
+        engine.handle(Input::Leaving(true), 1_000, entropy);
+        engine.handle(Input::Resumed, 1_000, entropy);
+        engine.handle(Input::Elected(0, Vec::new()), 1_000, entropy);
+        assert!(engine.sender.is_none(), "it stood for another term by then");
+        engine.handle(Input::Elected(1, Vec::new()), 1_000, entropy);
+        assert!(engine.sender.is_some());
+    }
+
+    #[test]
+    fn a_lane_is_another_pages_only_when_nothing_of_ours_is_on_its_way_there() {
+        let entropy = &mut Counter(0);
+        let mut engine = Engine::new(Config::parse("shop").unwrap(), entropy);
+        engine.handle(Input::Opened(Vec::new(), true), 1_000, entropy);
+        let mut ids = Vec::new();
+        for name in ["a", "b", "c"] {
+            engine.capture(EventKind::Track, name, "", "", 1_000, entropy).unwrap();
+            let effects = engine.handle(Input::Commit, 1_000, entropy);
+            ids.extend(
+                effects.iter().find_map(|effect| if let Effect::Write(id, _) = effect { Some(*id) } else { None }),
+            );
+        }
+        let releases = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::ReleaseLane(_)));
+        engine.handle(Input::Written(ids[0], Ok(())), 1_000, entropy);
+        let effects = engine.handle(Input::Written(ids[1], Err(StoreErrorKind::Quota)), 1_000, entropy);
+        let removal = effects.iter().find_map(|effect| match effect {
+            Effect::Write(id, Write { remove: Some((_, from, _)), .. }) => Some((*id, *from)),
+            _ => None,
+        });
+        let (removal, from) = removal.expect("what may be stored behind the failed row is removed");
+        assert_eq!(from, 2);
+        assert!(!releases(&effects));
+        assert!(!releases(&engine.handle(Input::Written(ids[2], Ok(())), 1_000, entropy)));
+        assert!(releases(&engine.handle(Input::Written(removal, Ok(())), 1_000, entropy)));
     }
 
     #[test]

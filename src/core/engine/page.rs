@@ -25,6 +25,9 @@ impl Engine {
         self.run();
         self.commit_all(entropy);
         self.send_tail(now);
+        if frozen && let Some(chain) = self.given_up.take() {
+            self.effects.push(Effect::ReleaseLane(chain));
+        }
         if !frozen || self.degraded {
             // What the page still does goes into the same lane; the browser gives the locks back. What is in this
             // page's memory nobody else waits for.
@@ -32,7 +35,7 @@ impl Engine {
         }
         // A frozen page must hold nothing that another one waits for.
         self.sender = None;
-        self.effects.push(Effect::Resign);
+        self.resign();
         if let Some(lane) = self.recorder.lane.take() {
             // If it is pruned meanwhile, it looks as if it had a hole, and a new one is opened: no harm.
             self.left = Some(Candidate { chain: lane.head.chain.clone(), record: lane.save(), pruned: 0 });
@@ -44,7 +47,7 @@ impl Engine {
         if self.degraded {
             return self.step(now);
         }
-        self.effects.push(Effect::Elect);
+        self.effects.push(Effect::Elect(self.term));
         if let Some(left) = self.left.take().filter(|_| self.recorder.lane.is_none()) {
             self.effects.push(Effect::TryLane(left.chain.clone()));
             self.candidates = vec![left];
@@ -81,7 +84,7 @@ impl Engine {
     /// What is not settled goes out with the page. Rows in a request that is under way go too: nobody knows whether it
     /// outlives the page, and a receiver tells a row it has by its id.
     fn send_tail(&mut self, now: u64) {
-        let Some(lane) = self.recorder.lane.as_ref().filter(|_| self.proven) else { return };
+        let Some(lane) = self.recorder.lane.as_ref().filter(|_| self.proven && !self.resting) else { return };
         let chain = &lane.head.chain;
         let epoch = lane.published.then_some(lane.epoch);
         let mut batch = Batch { chain: chain.clone(), epoch, ..Batch::default() };

@@ -12,7 +12,11 @@ use crate::ports::Entropy;
 use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
 
 impl Engine {
-    pub(super) fn elected(&mut self, metas: &[(String, String)], now: u64) {
+    /// A page that has resigned since it stood for that term does not send: another one may.
+    pub(super) fn elected(&mut self, term: u64, metas: &[(String, String)], now: u64) {
+        if term != self.term {
+            return;
+        }
         match &mut self.sender {
             Some(sender) => sender.adopt(metas),
             None => {
@@ -23,7 +27,13 @@ impl Engine {
         self.step(now);
     }
 
+    pub(super) fn resign(&mut self) {
+        self.term += 1;
+        self.effects.push(Effect::Resign);
+    }
+
     pub(super) fn step(&mut self, now: u64) {
+        self.restore_when_due(now);
         if let Some(sender) = &mut self.sender {
             let step = sender.step(now);
             self.carry_out(step, now);
@@ -87,25 +97,36 @@ impl Engine {
         let mut words = Reader::new(message);
         match words.text().unwrap_or_default() {
             "stored" => {
-                let (chain, rows, bytes) = (words.text(), words.number(), words.number());
+                let chain = words.text();
+                let mut number = || words.number().unwrap_or(0);
+                let (top, rows, bytes) = (number(), number(), number());
                 if let (Some(sender), Some(chain)) = (&mut self.sender, chain) {
-                    sender.stored(chain, words.number(), rows.unwrap_or(1), bytes.unwrap_or(0), now);
+                    sender.stored(chain, words.number(), top, rows, bytes, now);
                     self.step(now);
                 }
             }
             "settled" => {
                 let chain = words.text().unwrap_or_default();
                 self.settled(chain, words.number().unwrap_or(0));
+                self.resting = false;
             }
             "flush" => self.hurry(now),
             // A page that died may have left a lane behind that it could tell nobody of.
-            "opened" if self.sender.is_some() && !self.degraded => self.effects.push(Effect::Survey),
-            "drained" => self.tell_flushed(None),
-            "paused" => self.tell_flushed(Some(Code::Retrying)),
+            "opened" if self.sender.is_some() && !self.degraded => {
+                self.effects.push(Effect::Survey(self.term));
+            }
+            "drained" => {
+                self.resting = false;
+                self.tell_flushed(None);
+            }
+            "paused" => {
+                self.resting = true;
+                self.tell_flushed(Some(Code::Retrying));
+            }
             "reset" => self.forget(),
             "erased" => {
                 self.erase();
-                self.effects.push(Effect::Resign);
+                self.resign();
             }
             _ => {}
         }
@@ -137,9 +158,9 @@ impl Engine {
                 self.effects.push(Effect::Read { id, chain, from, rows, bytes });
             }
             Step::Deliver(batch) => self.deliver(batch, false, now),
-            Step::Settle { key, record, remove } => {
+            Step::Settle { key, record, remove, add } => {
                 self.awaited = self.next_id();
-                let write = Write { add: Vec::new(), put: vec![(key, record)], remove };
+                let write = Write { add, put: vec![(key, record)], remove };
                 self.effects.push(Effect::Write(self.awaited, write));
             }
             Step::Wake(at) => self.effects.push(Effect::Wake(at.saturating_sub(now))),
@@ -152,9 +173,11 @@ impl Engine {
     fn tell_how_it_stands(&mut self) {
         let Some(sender) = &self.sender else { return };
         if sender.is_drained() && self.unwritten.is_empty() && !self.writing.iter().any(|(_, rows)| !rows.is_empty()) {
+            self.resting = false;
             self.effects.push(Effect::Tell("drained".into()));
             self.tell_flushed(None);
         } else if sender.is_paused() {
+            self.resting = true;
             self.effects.push(Effect::Tell("paused".into()));
             self.tell_flushed(Some(Code::Retrying));
         }

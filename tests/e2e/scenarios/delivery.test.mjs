@@ -106,6 +106,7 @@ scenario(
       return stats.pending === 0 && stats
     }, 'settled')
     assert.deepEqual([stats.captured, stats.acknowledged, stats.dropped.too_large], [40, 39, 1])
+    await until(() => site.gaps().length === 1, 'the place of the one in the chain is declared')
     assertAddsUp(stats)
     assert.equal((await verdictOf(page)).verdict, 'holds')
   },
@@ -121,6 +122,7 @@ scenario('400: one poisoned event costs itself and not its batch', async ({ site
   await until(async () => (await statsOf(page)).pending === 0, 'settled')
   const stats = await statsOf(page)
   assert.deepEqual([stats.acknowledged, stats.dropped.poison], [29, 1])
+  await until(() => site.gaps().length === 1, 'its place in the chain is declared')
   assertAddsUp(stats)
 })
 

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { ndjson } from '../../endpoints/ndjson.ts'
+import type { EncodedRequest } from '../../types.ts'
+import { MAX_BYTES, openNdjson } from './doubles/ndjson.ts'
+import { chainOf, deliver, isCorsSimple, manyRows } from './harness.ts'
+import { batchOf, exampleOf, webSuite, written } from './web-suite.ts'
+
+webSuite('ndjson', {
+  open: openNdjson,
+  endpoint: (url) => ndjson(`${url}/in`),
+  mistaken: { endpoint: (url) => ndjson(`${url}/out`), events: 'r' },
+  whole: true,
+  dedupes: false,
+  poisoned: 'told',
+  giant: MAX_BYTES,
+  broken: [{ body: '<!doctype html><title>Shop</title>' }],
+})
+
+test('the rows go as they are, one a line', async () => {
+  const double = await openNdjson()
+  const rows = chainOf([{ k: 'track', n: 'Grüße 🎉\n', p: { text: 'zwei\nZeilen' } }])
+  await deliver(ndjson(`${double.url}/in`), rows)
+  expect(double.lines).toEqual(rows)
+  await double.close()
+})
+
+test('gzip, headers and limits are the caller’s choice', async () => {
+  const double = await openNdjson()
+  const url = `${double.url}/in`
+  const rows = manyRows(20)
+  const headers = { 'content-type': 'application/x-ndjson' }
+  await deliver(ndjson(url, { gzip: true, headers }), rows)
+  expect(double.requests[0]?.headers).toMatchObject({ ...headers, 'content-encoding': 'gzip' })
+  expect(double.lines).toEqual(rows)
+  // While the page leaves nothing is compressed, so the request stays simple.
+  expect(await deliver(ndjson(url, { gzip: true }), rows, true)).toMatchObject({ events: 'a' })
+  expect(double.requests[1]?.headers).not.toHaveProperty('content-encoding')
+  expect(await deliver(ndjson(url, { limits: { events: 5 } }), rows)).toMatchObject({ status: 413, events: 's' })
+  const withHeaders = ndjson(url, { headers })
+  expect([withHeaders.keepalive, isCorsSimple(withHeaders.encode(batchOf(rows)) as EncodedRequest)]).toEqual([
+    false,
+    false,
+  ])
+  await double.close()
+})
+
+test('the page shows what is sent', () => {
+  const endpoint = ndjson('https://logs.example/in')
+  expect(exampleOf('ndjson')).toBe(written(endpoint.encode(batchOf(chainOf().slice(0, 2))) as EncodedRequest))
+})
