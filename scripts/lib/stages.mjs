@@ -62,6 +62,8 @@ const e2e = (browser) => () => own('node', join('tests', 'e2e', 'run.mjs'), '--b
 
 const sql = () => own(needTool('python3'), join('tests', 'sql', 'verify_with_sql.py'))
 
+const receivers = () => own('node', join('tests', 'receivers', 'run.mjs'))
+
 /** One of the project's own runners; it finds the built collector by NYMTRAIL_BIN. */
 async function own(command, file, ...args) {
   if (!existsSync(join(root, file)))
@@ -96,4 +98,5 @@ export const stages = [
   { name: 'e2e:firefox', title: 'End to end in Firefox', needs: ['build'], runner: 'plain', work: e2e('firefox') },
   // It reads the events that the end-to-end tests exported from a browser.
   { name: 'sql', title: 'Verification in SQL', needs: ['build', 'e2e:chromium'], runner: 'plain', work: sql },
+  { name: 'receivers', title: 'Endpoints against real receivers', needs: ['build'], runner: 'plain', work: receivers },
 ]

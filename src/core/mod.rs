@@ -27,6 +27,7 @@ pub mod error;
 pub mod hex;
 pub mod json;
 pub mod lane;
+pub mod merkle;
 pub mod outbox;
 pub mod pseudonym;
 pub mod recorder;
