@@ -83,7 +83,8 @@ export function matomo({ url, siteId, dimensions = {}, linkDimension }: MatomoOp
       return requests.length ? { url: target, body: JSON.stringify({ requests }) } : null
     },
     settle(response, { sentAt, rows }) {
-      if (response.status !== 200) return settleByStatus(response)
+      // A success without an answer is of someone else, such as a proxy.
+      if (response.status !== 200) return response.status < 300 ? 'retry' : settleByStatus(response)
       const { status, tracked, invalid, invalid_indices: which } = JSON.parse(response.text)
       const events = rows.map(readEvent)
       const sent = events.filter(isEvent)

@@ -52,7 +52,8 @@ export function umami({ url, website, tag }: UmamiOptions): Endpoint {
       return { url: `${url.replace(/(\/api\/(batch|send))?\/*$/, '')}/api/batch`, body: JSON.stringify(items) }
     },
     settle(response, { rows }) {
-      if (response.status !== 200) return settleByStatus(response)
+      // A success without an answer is of someone else, such as a proxy.
+      if (response.status !== 200) return response.status < 300 ? 'retry' : settleByStatus(response)
       const { size, details, cache } = JSON.parse(response.text)
       if (size !== rows.length) return 'retry'
       // The token tells who was counted; without it nobody was: Umami took the browser for a bot, or is too old to say.

@@ -16,7 +16,19 @@ export function readParts(value: unknown, depth = 0): Part {
   const parts = inside.map((each) => readParts(each, depth + 1))
   const values = new Set(parts.flatMap((part) => [...part.values]))
   if (typeof value !== 'object') values.add(String(value))
+  else for (const text of pieces(value)) values.add(text)
   return { values, parts }
+}
+
+/** Texts that are there in pieces, as a list or as numbered fields, since the service cuts long ones. */
+function pieces(value: object): string[] {
+  if (Array.isArray(value)) return value.every((each) => typeof each === 'string') ? [value.join('')] : []
+  const joined: Record<string, string> = {}
+  for (const [name, text] of Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const stem = /^(.*\D)\d+$/.exec(name)?.[1]
+    if (stem && typeof text === 'string') joined[stem] = (joined[stem] ?? '') + text
+  }
+  return Object.values(joined)
 }
 
 /** The smallest part that has all of these values. */

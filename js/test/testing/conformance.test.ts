@@ -70,6 +70,34 @@ describe('no fault is found', () => {
       { read: ({ body }) => [...(body as string)].reverse().join('') },
     ],
     [
+      'in a body that goes in a list of pieces',
+      sends((_, { rows }) => ({
+        body: JSON.stringify(
+          rows.map((row) => ({ ...JSON.parse(row), body: JSON.parse(row).body?.match(/.{1,50}/gs) })),
+        ),
+      })),
+    ],
+    [
+      'in a body that goes in numbered pieces',
+      sends((_, { rows }) => ({
+        body: JSON.stringify(
+          rows.map((line) => {
+            const { body = '', ...row } = JSON.parse(line)
+            const pieces: string[] = body.match(/.{1,50}/gs) ?? []
+            return {
+              ...row,
+              ...Object.fromEntries(pieces.map((piece, at) => [`body_${String(at).padStart(3, '0')}`, piece])),
+            }
+          }),
+        ),
+      })),
+    ],
+    [
+      'in a header that is to be new each time',
+      sends(() => ({ headers: { accept: String(Math.random()) } })),
+      { varies: ['accept'] },
+    ],
+    [
       'when the service is told the chain once',
       sends((_, { rows, chain }) => ({
         body: JSON.stringify([chain, ...rows.map((row) => ({ ...JSON.parse(row), chain: undefined }))]),
@@ -94,6 +122,12 @@ describe('no fault is found', () => {
     ],
     ['in headers without keepalive', () => ({ ...sends(() => ({ headers: { 'x-site': 'a' } }))(), keepalive: false })],
     ['in a form with its content type', sends(() => ({ headers: { 'content-type': 'text/plain;charset=utf-8' } }))],
+    [
+      'when a row has to wait for a request of its own',
+      reads(({ status }, { rows }) =>
+        status === 200 ? { events: rows.map((_, at) => (at ? 'retry' : 'ack')) } : undefined,
+      ),
+    ],
     [
       'when 409 means that it is there already',
       reads(({ status }) => (status === 409 ? 'ack' : undefined)),
@@ -227,7 +261,6 @@ const FAULTS: Record<string, [says: string | RegExp, make: () => Endpoint, optio
         status === 408 ? { events: rows.map((_, at) => (at ? 'retry' : 'fork')) } : undefined,
       ),
     ],
-    ['status 0', reads(({ status }) => (status ? undefined : 'drop'))],
     // Whatever an error says for itself.
     ['the text {"errors":[]}', reads(({ text }) => (text === '{"errors":[]}' ? 'ack' : undefined))],
     ['no outcome', reads(({ status }) => (status === 504 ? 'later' : undefined))],
