@@ -175,13 +175,15 @@ impl Engine {
         self.removing.retain(|number| *number != id);
         let Some(at) = self.writing.iter().position(|(number, _)| *number == id) else {
             self.release_given_up();
-            return self.settlement_written(id, now);
+            return self.settlement_written(id, now, entropy);
         };
         let (_, rows) = self.writing.remove(at);
         if let Some(first) = rows.first() {
             let chain = first.chain.clone();
             self.rows_written(id, &chain, rows, result, now, entropy);
         }
+        // Moved rows are stored together with the record that says so.
+        self.settlement_written(id, now, entropy);
         self.release_given_up();
     }
 
@@ -197,7 +199,7 @@ impl Engine {
         let late = self.degraded && id <= self.durable_until;
         match result {
             Ok(()) => {
-                self.stored(&rows, !late, now);
+                self.stored(&rows, !late, now, entropy);
                 self.commit();
             }
             Err(_) if late => self.move_to_memory(rows, entropy),
@@ -212,7 +214,7 @@ impl Engine {
     }
 
     /// `here`: in the store that this page's sender reads, if it has one.
-    fn stored(&mut self, rows: &[Row], here: bool, now: u64) {
+    fn stored(&mut self, rows: &[Row], here: bool, now: u64, entropy: &mut dyn Entropy) {
         let mut note = String::new();
         // One task may have written to two lanes: one that was left and one that was opened.
         for rows in rows.chunk_by(|a, b| a.chain == b.chain) {
@@ -247,7 +249,7 @@ impl Engine {
         }
         note.push(']');
         self.note("stored", note);
-        self.step(now);
+        self.step(now, entropy);
     }
 
     /// Another page had written to this lane after its last row was read, and nothing of ours was stored.
