@@ -163,9 +163,11 @@ impl Sender {
         sender
     }
 
-    /// Takes over the lanes that are new to it. What it knows of others is newer than what is stored.
+    /// Takes over the lanes that are new to it. What it knows of others is newer than what is stored, but for rows that
+    /// it was not told of. Only what is new is due at once.
     pub fn adopt(&mut self, metas: &[(String, String)]) {
         let known = self.targets.len();
+        let mut news = false;
         for (key, saved) in metas {
             if let Some(chain) = key.strip_prefix(META_LANE) {
                 let at = self.place(chain);
@@ -181,11 +183,14 @@ impl Sender {
             } else if let Some(chain) = key.strip_prefix(TOP) {
                 let at = self.place(chain);
                 if let Some((target, top)) = self.targets.get_mut(at).zip(whole(saved)) {
+                    news |= top > target.top;
                     target.top = target.top.max(top);
                 }
             }
         }
-        self.outbox.want();
+        if news || self.targets.len() > known {
+            self.outbox.want();
+        }
     }
 
     /// Rows of a lane, of this page or another, were stored, the last of them at `top`.

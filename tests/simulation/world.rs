@@ -494,7 +494,11 @@ impl World {
                 Input::Restored(!full)
             }
             Pending::Opening => Input::Opened(self.store.metas.clone().into_iter().collect(), true),
-            Pending::Survey(term) => Input::Elected(term, self.store_of(at).survey()),
+            // What was read is heard of later: until then the page may learn of newer rows.
+            Pending::Survey(term) => {
+                let found = Input::Elected(term, self.store_of(at).survey());
+                return self.pages[at].pending.push_back(Pending::Input(found));
+            }
             Pending::Batch(id, lines) => Input::Answered(id, self.answer(&lines)),
         };
         if self.pages[at].alive {

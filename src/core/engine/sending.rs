@@ -23,6 +23,8 @@ impl Engine {
             None => {
                 self.awaited = 0;
                 self.sender = Some(Sender::new(&self.config, metas));
+                // What was stored since the metas were read was told while there was no sender to hear it.
+                self.effects.push(Effect::Survey(self.term));
             }
         }
         self.step(now, entropy);
