@@ -23,6 +23,9 @@ function assertOnce(rows, expected) {
   assert.deepEqual(names(rows).sort(), [...expected].sort())
 }
 
+/** Refuses for a second at a time: without that, the time to the next try doubles while a busy machine is slow. */
+const refuse = () => ({ status: 503, headers: { 'retry-after': '1' } })
+
 /** Starts the worker of a kind from a page, which keeps it under that name; the kinds are in {@link SCOPES}. */
 function start(page, kind) {
   return page.evaluate(async (kind) => {
@@ -225,7 +228,7 @@ scenario('a page takes over when the worker that sends is terminated', async ({ 
   await begin(page)
   await track(page, 5, 'page-')
   await until(() => site.taken().length === 10, 'it sends for the page, too')
-  site.answer = () => ({ status: 503 })
+  site.answer = refuse
   await ask(page, 'dedicated', 'track', 5, 'left-')
   await until(() => site.batches().some(({ status }) => status === 503), 'refused for now')
   await page.evaluate(() => globalThis.workers.dedicated.terminate())
@@ -247,7 +250,7 @@ scenario('a worker takes over when the page that sends is closed', async ({ site
   await until(() => site.taken().length === 5, 'the page sends')
   await start(keeper, 'shared')
   await ask(keeper, 'shared', 'begin')
-  site.answer = () => ({ status: 503 })
+  site.answer = refuse
   await track(page, 5, 'left-')
   await until(() => site.batches().some(({ status }) => status === 503), 'refused for now')
   await page.close()
@@ -268,7 +271,7 @@ bare('a service worker that the browser stops goes on with its lane when it is b
   await ask(page, 'service', 'track', 5, 'first-')
   await until(() => site.taken().length === 5, 'it sends')
   await begin(page)
-  site.answer = () => ({ status: 503 })
+  site.answer = refuse
   await ask(page, 'service', 'track', 5, 'left-')
   await until(() => site.batches().some(({ status }) => status === 503), 'refused for now')
   const id = await ask(page, 'service', 'id')
