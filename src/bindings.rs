@@ -9,15 +9,15 @@ mod memory;
 
 use crate::core::{
     config::Config,
-    decimal,
-    engine::{Effect, Engine, Input},
+    engine::{Engine, Input},
     error::{Code, StoreErrorKind},
+    frames::Items,
     pseudonym::Kind,
     recorder::{EventKind, Namespace},
+    row::Row,
     settled::Settled,
     stats::Stats,
     verify::{ChainCheck, ChainVerdict, Report},
-    words::Words,
 };
 use crate::ports::Entropy;
 use alloc::{string::String, vec::Vec};
@@ -138,13 +138,10 @@ impl Client {
 
     /// Takes an input as a frame, gives the effects as frames.
     fn feed(&mut self, kind: u64, number: u64, text: &str, list: &str, now: u64) -> String {
-        let mut frames = String::new();
-        if let Some(input) = input(kind, number, text, list) {
-            for effect in self.engine.handle(input, now, &mut self.entropy) {
-                write_effect(&mut frames, effect);
-            }
+        match input(kind, number, text, list) {
+            Some(input) => self.engine.handle(input, now, &mut self.entropy).frames(),
+            None => String::new(),
         }
-        frames
     }
 
     /// The account of every event, as JSON. `metas`: every meta's key, value and, for a lane, its last line.
@@ -157,7 +154,7 @@ impl Client {
         };
         let mut items = Items(metas);
         while let (Some(key), Some(saved), Some(last)) = (items.next(), items.next(), items.next()) {
-            stats.add(key, saved, crate::core::row::Row::parse(last).map(|row| row.seq));
+            stats.add(key, saved, Row::parse(last).map(|row| row.seq));
         }
         stats.json()
     }
@@ -166,25 +163,6 @@ impl Client {
 /// Empty for success.
 fn code(result: Result<(), Code>) -> String {
     result.err().map_or("", Code::as_str).into()
-}
-
-/// Ends an item of a list; no text of ours holds this control character, nor may JSON.
-const ITEM: char = '\u{1e}';
-/// Ends a frame.
-const FRAME: char = '\u{1d}';
-
-/// The items of a list, each ended by [`ITEM`].
-struct Items<'a>(&'a str);
-
-impl<'a> Iterator for Items<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        let end = self.0.bytes().position(|byte| byte == ITEM as u8)?;
-        let (item, rest) = (self.0.get(..end)?, self.0.get(end + 1..)?);
-        self.0 = rest;
-        Some(item)
-    }
 }
 
 /// Input kinds, as in `js/driver.ts`.
@@ -236,65 +214,4 @@ fn failure(kind: &str) -> Result<(), StoreErrorKind> {
         "quota" => StoreErrorKind::Quota,
         _ => StoreErrorKind::Other,
     })
-}
-
-/// Effect kinds, as in `js/driver.ts`: kind, number, text and the items of a list, each with its end.
-fn write_effect(frames: &mut String, effect: Effect) {
-    match effect {
-        Effect::TryLane(chain) => begin(frames, 0, 0, &chain),
-        Effect::HoldLane(chain) => begin(frames, 1, 0, &chain),
-        Effect::ReleaseLane(chain) => begin(frames, 2, 0, &chain),
-        Effect::Elect(term) => begin(frames, 3, term, ""),
-        Effect::Resign => begin(frames, 4, 0, ""),
-        Effect::Write(id, write) => {
-            // What is to be deleted and how many rows there are; three items a row, the rest are metas.
-            let (chain, first, last) = write.remove.unwrap_or_default();
-            let removed = Words::default().text(Some(&chain)).numbers(&[first, last, write.add.len() as u64]);
-            begin(frames, 5, id, &removed.finish());
-            for row in &write.add {
-                push(frames, &row.chain);
-                push_number(frames, row.seq);
-                push(frames, &row.line);
-            }
-            for (key, value) in &write.put {
-                push(frames, key);
-                push(frames, value);
-            }
-        }
-        Effect::Read { id, chain, from, rows, bytes } => {
-            begin(frames, 6, id, &chain);
-            [from, rows, bytes].iter().for_each(|number| push_number(frames, *number));
-        }
-        Effect::Deliver { id, lines, meta, exit } => {
-            begin(frames, 7 + u64::from(exit), id, &meta);
-            lines.iter().for_each(|line| push(frames, line));
-        }
-        Effect::Wake(ms) => begin(frames, 9, ms, ""),
-        Effect::Tell(message) => begin(frames, 10, 0, &message),
-        Effect::Degrade => begin(frames, 11, 0, ""),
-        Effect::Ready => begin(frames, 12, 0, ""),
-        Effect::Flushed(code) => begin(frames, 13, 0, code.map_or("", Code::as_str)),
-        Effect::Warn(code) => begin(frames, 14, 0, code.as_str()),
-        Effect::Survey(term) => begin(frames, 16, term, ""),
-        Effect::Note(kind, detail) => {
-            begin(frames, 15, 0, kind);
-            push(frames, &detail);
-        }
-    }
-    frames.push(FRAME);
-}
-
-fn begin(frames: &mut String, kind: u64, number: u64, text: &str) {
-    push_number(frames, kind);
-    push_number(frames, number);
-    push(frames, text);
-}
-
-fn push(frames: &mut String, item: &str) {
-    frames.push_str(item);
-    frames.push(ITEM);
-}
-
-fn push_number(frames: &mut String, number: u64) {
-    push(frames, decimal(number).as_str());
 }
