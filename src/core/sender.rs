@@ -3,6 +3,7 @@
 use super::{
     answer::Answer,
     config::{Config, Limits},
+    engine::Remove,
     joined,
     lane::{Lane, META_LANE, META_SETTLED},
     outbox::{Due, Outbox},
@@ -38,8 +39,8 @@ pub enum Step {
         key: String,
         /// The meta's value.
         record: String,
-        /// Rows to delete, as chain, first and last seq.
-        remove: Option<(String, u64, u64)>,
+        /// Rows to delete.
+        remove: Option<Remove>,
         /// Rows to add in place of those.
         add: Vec<StoredRow>,
     },
@@ -50,7 +51,7 @@ pub enum Step {
         /// The record's value.
         record: String,
         /// The rows.
-        rows: Vec<Row>,
+        rows: Vec<StoredRow>,
     },
     /// Call again at this time, in ms.
     Wake(u64),
@@ -107,7 +108,7 @@ impl Target {
         self.settled.next().saturating_sub(self.settled.first())
     }
 
-    fn settle(&self, remove: Option<(String, u64, u64)>, add: Vec<StoredRow>) -> Step {
+    fn settle(&self, remove: Option<Remove>, add: Vec<StoredRow>) -> Step {
         Step::Settle { key: joined(META_SETTLED, &self.chain), record: self.settled.save(), remove, add }
     }
 }
@@ -268,7 +269,7 @@ impl Sender {
             Flight::Pruning => {
                 let row = lines.first().and_then(|line| Row::parse(line));
                 let Some((row, target)) = row.zip(self.targets.get_mut(self.at)) else { return Step::Rest };
-                let remove = (target.chain.clone(), target.settled.first(), row.seq);
+                let remove = Remove { chain: target.chain.clone(), first: target.settled.first(), last: row.seq };
                 target.settled.base = Some(Base { seq: row.seq, t: row.t, link: row.link });
                 self.flight = Flight::Settling;
                 target.settle(Some(remove), Vec::new())
@@ -418,8 +419,13 @@ impl Sender {
     /// nothing left to do.
     fn move_out(&mut self, lines: &[String], now: u64) -> Step {
         let Some(target) = self.targets.get_mut(self.at) else { return Step::Rest };
-        let rows = lines.iter().map_while(|line| Row::parse(line)).zip(target.settled.first_open()..);
-        let rows: Vec<_> = rows.take_while(|(row, seq)| row.seq == *seq).map(|(row, _)| row).collect();
+        let mut rows = Vec::new();
+        for (line, seq) in lines.iter().zip(target.settled.first_open()..) {
+            if Row::parse(line).is_none_or(|row| row.seq != seq) {
+                break;
+            }
+            rows.push(StoredRow { chain: target.chain.clone(), seq, line: line.clone() });
+        }
         if rows.is_empty() {
             target.dirty = false;
             return self.step(now);
@@ -444,13 +450,13 @@ impl Sender {
             target.top = from.saturating_sub(1);
             return self.step(now);
         };
-        let remove = (target.chain.clone(), first.seq, last.seq);
+        let remove = Remove { chain: target.chain.clone(), first: first.seq, last: last.seq };
         let mut add = Vec::new();
         for row in &rows {
             if !target.settled.contains(row.seq) {
                 target.settled.give_up(row.seq, Fate::Overflow);
             }
-            add.push(StoredRow { chain: row.chain.clone(), seq: row.seq, line: row.erased().line() });
+            add.push(row.erased().stored());
         }
         self.flight = Flight::Settling;
         target.settle(Some(remove), add)

@@ -2,7 +2,7 @@
 //! pages and an endpoint that misbehaves. Everything that happens is drawn from one seed, so a failure can be replayed.
 
 use nymtrail::core::config::Config;
-use nymtrail::core::engine::{Effect, Engine, Input, Write};
+use nymtrail::core::engine::{Effect, Engine, Input, Remove, Write};
 use nymtrail::core::error::StoreErrorKind;
 use nymtrail::core::pseudonym::Kind;
 use nymtrail::core::recorder::{EventKind, Namespace};
@@ -72,7 +72,8 @@ struct Store {
 impl Store {
     fn write(&mut self, write: &Write) -> Result<(), StoreErrorKind> {
         let removed = |of: &String, seq: &u64| {
-            write.remove.as_ref().is_some_and(|(chain, first, last)| of == chain && (*first..=*last).contains(seq))
+            let within = |Remove { chain, first, last }: &Remove| of == chain && (*first..=*last).contains(seq);
+            write.remove.as_ref().is_some_and(within)
         };
         let taken =
             |row: &StoredRow| self.rows.contains_key(&(row.chain.clone(), row.seq)) && !removed(&row.chain, &row.seq);
@@ -622,7 +623,7 @@ impl World {
     fn feed(&mut self, at: usize, input: Input) {
         self.trace(at, &input);
         let effects = self.pages[at].engine.handle(input, self.now, &mut self.random);
-        for effect in effects {
+        for effect in effects.list().expect("effects that can be read") {
             self.perform(at, effect);
         }
         let page = &mut self.pages[at];
@@ -653,7 +654,7 @@ impl World {
             Effect::Write(id, write) => {
                 // What is removed from a lane that is not in memory is removed from the shared store.
                 let beneath = |memory: &Store| {
-                    write.remove.as_ref().is_some_and(|(chain, ..)| memory.chain(chain, 0).next().is_none())
+                    write.remove.as_ref().is_some_and(|Remove { chain, .. }| memory.chain(chain, 0).next().is_none())
                 };
                 let own = page.memory.as_ref().is_some_and(|memory| !beneath(memory));
                 self.begun += 1;

@@ -1,16 +1,15 @@
 //! Sending: the sender's steps as effects, and what the pages of an origin tell each other.
 
-use super::{Effect, Engine, Write};
+use super::Engine;
 use crate::core::{
     answer::Answer,
     error::Code,
     json::Object,
-    row::Row,
     sender::{Batch, Sender, Step},
     words::{Reader, Words},
 };
-use crate::ports::Entropy;
-use alloc::{borrow::ToOwned, string::String, vec, vec::Vec};
+use crate::ports::{Entropy, StoredRow};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 impl Engine {
     /// A page that has resigned since it stood for that term does not send: another one may.
@@ -32,7 +31,7 @@ impl Engine {
 
     pub(super) fn resign(&mut self) {
         self.term += 1;
-        self.effects.push(Effect::Resign);
+        self.effects.resign();
     }
 
     pub(super) fn step(&mut self, now: u64, entropy: &mut dyn Entropy) {
@@ -66,7 +65,7 @@ impl Engine {
         let chain = chain.to_owned();
         let note =
             Object::default().text("chain", &chain).number("next", next).number("status", answer.status).finish();
-        self.note("settled", note);
+        self.effects.note("settled", &note);
         if fork && ours && self.forked.as_ref() != Some(&chain) {
             // The collector knows another history of this chain (a restored backup, for one): go on in a new one.
             self.leave_lane();
@@ -82,7 +81,7 @@ impl Engine {
         let chain = chain.to_owned();
         let words = Words::default().text(Some("settled")).text(Some(&chain)).number(next).finish();
         let step = sender.written(now);
-        self.effects.push(Effect::Tell(words));
+        self.effects.tell(&words);
         self.settled(&chain, next);
         self.carry_out(step, now, entropy);
     }
@@ -91,7 +90,7 @@ impl Engine {
         self.commit();
         self.flushing = true;
         if self.sender.is_none() {
-            self.effects.push(Effect::Tell("flush".into()));
+            self.effects.tell("flush");
         }
         self.hurry(now, entropy);
     }
@@ -123,7 +122,7 @@ impl Engine {
             "flush" => self.hurry(now, entropy),
             // A page that died may have left a lane behind that it could tell nobody of.
             "opened" if self.sender.is_some() && !self.degraded => {
-                self.effects.push(Effect::Survey(self.term));
+                self.effects.survey(self.term);
             }
             "drained" => {
                 self.resting = false;
@@ -157,7 +156,7 @@ impl Engine {
             None => meta.raw("epoch", "null"),
         };
         let meta = meta.number("sent_at", now).finish();
-        self.effects.push(Effect::Deliver { id, lines: batch.lines, meta, exit });
+        self.effects.deliver(id, &batch.lines, &meta, exit);
     }
 
     fn carry_out(&mut self, step: Step, now: u64, entropy: &mut dyn Entropy) {
@@ -166,15 +165,14 @@ impl Engine {
             Step::Read { chain, from, rows, bytes } => {
                 let id = self.next_id();
                 self.awaited = id;
-                self.effects.push(Effect::Read { id, chain, from, rows, bytes });
+                self.effects.read(id, &chain, from, rows, bytes);
             }
             Step::Deliver(batch) => self.deliver(batch, false, now),
             Step::Settle { key, record, remove, add } => {
                 self.awaited = self.next_id();
-                let write = Write { add, put: vec![(key, record)], remove };
-                self.effects.push(Effect::Write(self.awaited, write));
+                self.effects.write(self.awaited, remove, &add, &[(key, record)]);
             }
-            Step::Wake(at) => self.effects.push(Effect::Wake(at.saturating_sub(now))),
+            Step::Wake(at) => self.effects.wake(at.saturating_sub(now)),
             Step::Rest => {}
         }
         self.tell_how_it_stands();
@@ -182,7 +180,7 @@ impl Engine {
 
     /// The events of `rows` in the lane at hand, or a new one, stored in one transaction with the record that says so: they
     /// are in one of the two places, never in both.
-    fn move_rows(&mut self, rows: &[Row], record: (String, String), entropy: &mut dyn Entropy) {
+    fn move_rows(&mut self, rows: &[StoredRow], record: (String, String), entropy: &mut dyn Entropy) {
         let linked = self.recorder.relink(rows, entropy);
         self.take_rows(linked);
         self.metas.push(record);
@@ -195,18 +193,18 @@ impl Engine {
         let Some(sender) = &self.sender else { return };
         if sender.is_drained() && self.unwritten.is_empty() && !self.writing.iter().any(|(_, rows)| !rows.is_empty()) {
             self.resting = false;
-            self.effects.push(Effect::Tell("drained".into()));
+            self.effects.tell("drained");
             self.tell_flushed(None);
         } else if sender.is_paused() {
             self.resting = true;
-            self.effects.push(Effect::Tell("paused".into()));
+            self.effects.tell("paused");
             self.tell_flushed(Some(Code::Retrying));
         }
     }
 
     pub(super) fn tell_flushed(&mut self, code: Option<Code>) {
         if core::mem::take(&mut self.flushing) {
-            self.effects.push(Effect::Flushed(code));
+            self.effects.flushed(code);
         }
     }
 
