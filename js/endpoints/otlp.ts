@@ -1,6 +1,6 @@
 import type { Endpoint } from '../types.js'
 import { defined, readEvent } from './lib/event.js'
-import { holdsSecret, isRelative, withPath } from './lib/http.js'
+import { holdsSecret, isRelative, withPath } from './lib/request.js'
 
 /** Options of {@link otlp}. */
 export interface OtlpOptions {

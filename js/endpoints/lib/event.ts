@@ -1,5 +1,6 @@
 /** A row as the services of other vendors see it: an event with a name, people and properties, and its columns beside. */
 import type { Row } from '../../types.js'
+import { pieces } from './text.js'
 
 /**
  * A row's columns under the names they travel by, so that the chain can be verified from a vendor's own export: every
@@ -92,6 +93,21 @@ export function uuidOf({ chain, seq, t }: Pick<Row, 'chain' | 'seq' | 't'>): str
   const variant = (0x8000 | (Number.parseInt(chain.slice(3, 7), 16) & 0x3fff)).toString(16)
   const low = ((Number.parseInt(chain.slice(11, 19), 16) + seq) % 2 ** 32).toString(16).padStart(8, '0')
   return `${time.slice(0, 8)}-${time.slice(8)}-7${chain.slice(0, 3)}-${variant}-${chain.slice(7, 11)}${low}`
+}
+
+/** Host and path of a reduced page address; empty for what is no such address. */
+export function placeOf(url = ''): { host?: string; path?: string } {
+  const [, host, path] = /^[a-z][\w+.-]*:\/\/([^/?#]*)([^?#]*)/i.exec(url) ?? []
+  return { ...(host && { host }), ...(path && { path }) }
+}
+
+/**
+ * Columns for a service that cuts strings at `size` characters: a longer body goes as the list of its pieces. All other
+ * columns are shorter than any service's limit.
+ */
+export function inPieces({ nt_body, ...columns }: Columns, size: number): Record<string, unknown> {
+  if (nt_body === undefined) return columns
+  return { ...columns, nt_body: nt_body.length > size ? pieces(nt_body, size) : nt_body }
 }
 
 /** ISO 8601 in UTC, of ms since 1970. */
