@@ -3,6 +3,9 @@
 mod bad_input;
 mod cli;
 mod delivery;
+mod erased;
+mod exports;
 mod process;
 mod properties;
 mod support;
+mod unavailable;
