@@ -78,8 +78,6 @@ function payloadOf(event: EventRow) {
 
 function dataOf({ props, group, columns: { nt_body, ...columns } }: EventRow): Record<string, unknown> {
   const data: Record<string, unknown> = { ...defined({ group }), ...(storable(props) as object) }
-  // Names of ours: what a property put there would be read as a part of the row.
-  for (const name of Object.keys(data)) if (name.startsWith('nt_')) delete data[name]
   // Umami keeps numbers with 4 decimals and cuts texts, so numbers travel as text and a long body in numbered pieces.
   for (const [name, value] of Object.entries(columns)) data[name] = `${value}`
   const parts = pieces(nt_body ?? '', MAX_TEXT)

@@ -31,7 +31,7 @@ export interface EventRow {
   kind: 'track' | 'page' | 'identify' | 'group' | 'open' | 'erased'
   /** The event's name; for one that has none its kind, for what is no event `nymtrail_` and its kind. */
   name: string
-  /** Properties or traits. */
+  /** Properties or traits, but for those named `nt_…` at any depth: a reader of an export would take them for a row. */
   props: Record<string, unknown>
   /** The user's pseudonym. */
   user?: string
@@ -64,7 +64,7 @@ interface Body {
 /** Takes a row's line apart. */
 export function readEvent(line: string): EventRow {
   const row: Row = JSON.parse(line)
-  const body: Body = row.body === undefined ? {} : JSON.parse(row.body)
+  const body: Body = row.body === undefined ? {} : JSON.parse(row.body, withoutOurs)
   const kind = body.k ?? (row.body === undefined ? 'erased' : 'open')
   const columns: Record<string, string | number> = {}
   for (const [name, value] of Object.entries(row)) columns[`nt_${name}`] = value
@@ -80,6 +80,8 @@ export function readEvent(line: string): EventRow {
     columns: columns as unknown as Columns,
   }
 }
+
+const withoutOurs = (name: string, value: unknown) => (name.startsWith('nt_') ? undefined : value)
 
 /** The rows of a batch that are events; not those that only hold the chain together. */
 export const isEvent = ({ kind }: EventRow): boolean => kind !== 'open' && kind !== 'erased'
