@@ -1,5 +1,5 @@
 import type { Endpoint } from '../types.js'
-import { receipt } from './lib/receipt.js'
+import { receipt } from './lib/answer.js'
 
 /** Options of {@link ndjson}. */
 export interface NdjsonOptions {

@@ -1,6 +1,7 @@
 import type { Endpoint, Outcome } from '../types.js'
-import { defined, type EventRow, isoTime, readEvent } from './lib/event.js'
-import { personOf, placeOf, readJson, settleUnread, trimSlash } from './lib/vendor-parts.js'
+import { readJson, settleUnread } from './lib/answer.js'
+import { defined, type EventRow, isoTime, placeOf, readEvent } from './lib/event.js'
+import { trimSlash } from './lib/request.js'
 
 /** Options of {@link posthog}. */
 export interface PosthogOptions {
@@ -59,7 +60,8 @@ export function posthog({
     return {
       event: kind === 'page' ? '$pageview' : identify ? '$identify' : grouping ? '$groupidentify' : name,
       uuid,
-      distinct_id: personOf(event),
+      // Whose event it is: rows that name nobody get the chain's id, which is as short-lived.
+      distinct_id: user ?? device ?? row.chain,
       timestamp: isoTime(row.t),
       properties: {
         ...(kind === 'page' && defined({ name: name === kind ? undefined : name, $current_url: url, $host: host })),

@@ -1,6 +1,7 @@
-import { settleByStatus } from '../settle.js'
 import type { Endpoint } from '../types.js'
+import { settleUnread } from './lib/answer.js'
 import { defined, type EventRow, readEvent } from './lib/event.js'
+import { trimSlash } from './lib/request.js'
 import { hexOf } from './lib/text.js'
 
 /** Options of {@link snowplow}. */
@@ -90,13 +91,12 @@ export function snowplow({
       })
       const body = JSON.stringify({ schema: `${SNOWPLOW}/payload_data/jsonschema/1-0-4`, data })
       return {
-        url: /\/tp2$/.test(url) ? url : `${url.replace(/\/+$/, '')}/com.snowplowanalytics.snowplow/tp2`,
+        url: /\/tp2$/.test(url) ? url : `${trimSlash(url)}/com.snowplowanalytics.snowplow/tp2`,
         headers,
         body,
       }
     },
-    settle: (response) =>
-      response.status < 300 ? (response.text.trim() === 'ok' ? 'ack' : 'retry') : settleByStatus(response),
+    settle: (response) => (response.status < 300 && response.text.trim() === 'ok' ? 'ack' : settleUnread(response)),
   }
 }
 

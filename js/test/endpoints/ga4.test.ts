@@ -83,7 +83,7 @@ test('names and values that Google would not take are made such that it does', a
       { k: 'track', n: 'many', p: props },
       { k: 'track', n: 'odd', p: odd },
       { k: 'page', c: { url: `https://shop.example/${'x'.repeat(2000)}`, ref: `https://${'y'.repeat(500)}` } },
-      { k: 'track', n: 'purchase', p: { items: [{ item_id: 'a', price: 2 }], nt_link: 'mine', session_id: 'mine' } },
+      { k: 'track', n: 'purchase', p: { items: [{ item_id: 'a', price: 2 }], 'nt link': 'mine', session_id: 'mine' } },
     ]),
   )
   expect(double.thrownAway).toEqual([])
