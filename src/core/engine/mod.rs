@@ -380,7 +380,7 @@ mod tests {
         let mut engine = Engine::new(Config::parse("shop").unwrap(), entropy);
         engine.handle(Input::Opened(Vec::new(), true), 1_000, entropy);
         engine.capture(EventKind::Track, "a", "", "", 1_000, entropy).unwrap();
-        let effects = engine.handle(Input::Commit, 1_000, entropy);
+        let effects = engine.handle(Input::Commit, 1_000, entropy).list().unwrap();
         let written = effects.into_iter().find_map(|effect| match effect {
             Effect::Write(id, write) => Some((id, write)),
             _ => None,
@@ -388,9 +388,9 @@ mod tests {
         let (id, write) = written.expect("a new lane");
         engine.handle(Input::Written(id, Ok(())), 1_000, entropy);
         // The metas were read before that.
-        let effects = engine.handle(Input::Elected(0, Vec::new()), 1_000, entropy);
+        let effects = engine.handle(Input::Elected(0, Vec::new()), 1_000, entropy).list().unwrap();
         assert!(effects.contains(&Effect::Survey(0)), "{effects:?}");
-        let effects = engine.handle(Input::Elected(0, write.put), 1_000, entropy);
+        let effects = engine.handle(Input::Elected(0, write.put), 1_000, entropy).list().unwrap();
         assert!(effects.iter().any(|effect| matches!(effect, Effect::Read { .. })), "{effects:?}");
         assert!(!effects.contains(&Effect::Survey(0)), "once is enough");
     }
