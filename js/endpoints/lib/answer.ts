@@ -11,13 +11,6 @@ export function readJson<T>(text: string): T | null | undefined {
   }
 }
 
-/**
- * By status, for services whose 2xx says that they got the request and nothing else. A web page in its place comes from
- * something else at that address (the site's own `index.html`, an error page with status 200), so it acknowledges nothing.
- */
-export const receipt = (response: EndpointResponse): Settlement =>
-  response.status < 300 && /^\s*</.test(response.text) ? 'retry' : settleByStatus(response)
-
 /** Beside those of {@link settleByStatus}: quota, rights, media type, or an address that is gone. */
 const NOT_THE_EVENTS = [402, 403, 406, 410, 415]
 
@@ -27,3 +20,10 @@ const NOT_THE_EVENTS = [402, 403, 406, 410, 415]
  */
 export const settleUnread = (response: EndpointResponse): Settlement =>
   response.status < 400 || NOT_THE_EVENTS.includes(response.status) ? 'retry' : settleByStatus(response)
+
+/**
+ * For services whose 2xx says that they got the request and nothing else. A web page in its place comes from
+ * something else at that address (the site's own `index.html`, an error page with status 200), so it acknowledges nothing.
+ */
+export const receipt = (response: EndpointResponse): Settlement =>
+  response.status < 300 && !/^\s*</.test(response.text) ? 'ack' : settleUnread(response)

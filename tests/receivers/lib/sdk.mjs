@@ -8,7 +8,7 @@ import { folder } from './install.mjs'
 
 /**
  * `{ endpoints, makeTransport, deliver, sendAll, chainOf, manyRows, longRows, erased, batchOf, exampleRows, verifyColumns, … }`:
- * every export of js/endpoints/*.ts, js/transport.ts and js/test/endpoints/{harness,infra-rows}.ts.
+ * every export of js/endpoints/*.ts, js/transport.ts and js/test/endpoints/{harness,rows}.ts.
  */
 export async function loadSdk() {
   const names = readdirSync(join(root, 'js/endpoints')).filter((file) => file.endsWith('.ts'))
@@ -20,7 +20,7 @@ export async function loadSdk() {
         `export const endpoints = { ${names.map((_, at) => `...module${at}`).join(', ')} }`,
         "export * from './js/transport.ts'",
         "export * from './js/test/endpoints/harness.ts'",
-        "export * from './js/test/endpoints/infra-rows.ts'",
+        "export * from './js/test/endpoints/rows.ts'",
         "export * from './js/endpoints/lib/event.ts'",
       ].join('\n'),
       resolveDir: root,
