@@ -160,8 +160,11 @@ try {
         return pack ? texts.map((text) => gzipSync(text)) : texts
       })
       const server = await run(join(dir, `${round}-${at}.db`))
-      found[name].push(await send(server.address + path, byChain, pack && { 'content-encoding': 'gzip' }))
-      await server.stop()
+      try {
+        found[name].push(await send(server.address + path, byChain, pack && { 'content-encoding': 'gzip' }))
+      } finally {
+        await server.stop()
+      }
     }
 
   const middle = (list) => [...list].sort((a, b) => a.rate - b.rate)[Math.floor(list.length / 2)]

@@ -170,8 +170,8 @@ const failed: Result = { status: 0, events: 'r' }
 /** The body compressed; undefined where the browser cannot. */
 async function gzip(body: string | Uint8Array): Promise<Blob | undefined> {
   try {
-    const packed = new Blob([body as BlobPart]).stream().pipeThrough(new CompressionStream('gzip'))
-    return await new Response(packed).blob()
+    const stream = new Response(body as BodyInit).body as ReadableStream<Uint8Array<ArrayBuffer>>
+    return await new Response(stream.pipeThrough(new CompressionStream('gzip'))).blob()
   } catch {
     return
   }

@@ -284,7 +284,7 @@ export interface Stats {
   stored: number
   /** Events in memory that are not known to be stored. */
   waiting: number
-  /** Events sent, each try counted once per event. */
+  /** Events sent, each counted once however often it was tried. */
   sent: number
   /** Events the endpoint took. */
   acknowledged: number
