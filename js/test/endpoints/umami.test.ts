@@ -74,8 +74,9 @@ test('page views, events and properties are what Umami shows', async () => {
 })
 
 test('a browser taken for a bot is not acknowledged, nor is what an old version answers', async () => {
-  double.state.bot = true
-  expect(await deliver(make(double.url), manyRows(3))).toMatchObject({ status: 200, events: 'dddd' })
+  const strict = await openUmami({ isBot: () => true })
+  expect(await deliver(make(strict.url), manyRows(3))).toMatchObject({ status: 200, events: 'dddd' })
+  await strict.close()
   double.faults.push({ body: { size: 1, processed: 1, errors: 0, details: [] } })
   expect((await deliver(make(double.url), manyRows(0))).events).toBe('d')
   double.faults.push({ body: { beep: 'boop' } })

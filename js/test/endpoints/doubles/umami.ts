@@ -90,17 +90,19 @@ function flatten(data: Record<string, unknown>, parent = ''): Datum[] {
   })
 }
 
-/** `refuse` says of which links it finds fault with the event. */
-export async function openUmami({ refuse = (_: string): boolean => false } = {}) {
+/** `refuse` says of which links it finds fault with the event, `isBot` which user agents are no visitors. */
+export async function openUmami({
+  refuse = (_: string): boolean => false,
+  isBot = (_: string | undefined): boolean => false,
+} = {}) {
   const events: UmamiEvent[] = []
-  const state = { bot: false }
 
-  function take(item: object): Reply {
+  function take(item: object, agent: string | undefined): Reply {
     try {
       const { data, timestamp, name, title, url, referrer, id, tag } = check(item)
       if (refuse(data.nt_link as string)) throw new Refused(400, 'Bad request')
       // The order of src/app/api/send/route.ts: the website is looked up before bots are.
-      if (state.bot) return { body: { beep: 'boop' } }
+      if (isBot(agent)) return { body: { beep: 'boop' } }
       const page = new URL(String(url), 'https://localhost')
       events.push({
         type: name ? 'event' : 'pageview',
@@ -123,7 +125,7 @@ export async function openUmami({ refuse = (_: string): boolean => false } = {})
     }
   }
 
-  const double = await openDouble(({ method, path, bytes, body }) => {
+  const double = await openDouble(({ method, path, headers, bytes, body }) => {
     if (method !== 'POST' || path !== '/api/batch') return { status: 404 }
     const error = (status: number, code: string) => ({ status, body: { error: { message: code, code, status } } })
     if (bytes.length > MAX_BYTES) return error(413, 'payload-too-large')
@@ -134,7 +136,7 @@ export async function openUmami({ refuse = (_: string): boolean => false } = {})
       return error(400, 'bad-request')
     }
     if (!Array.isArray(items) || items.length < 1 || items.length > 20) return error(400, 'bad-request')
-    const replies = items.map(take)
+    const replies = items.map((item) => take(item, headers['user-agent']))
     const details = replies.flatMap(({ status, body: response }, index) => (status ? [{ index, response }] : []))
     const cache = replies.map((reply) => (reply.body as { cache?: string }).cache).find(Boolean) ?? null
     const { length: size } = items
@@ -146,5 +148,5 @@ export async function openUmami({ refuse = (_: string): boolean => false } = {})
     events.map(({ data }) =>
       Object.fromEntries(data.filter(({ key }) => key.startsWith('nt_')).map(({ key, text }) => [key, text])),
     )
-  return { ...double, events, exported, state }
+  return { ...double, events, exported }
 }
