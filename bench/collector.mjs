@@ -112,25 +112,28 @@ function post(url, agent, body, headers) {
   })
 }
 
-/** Sends all of the bodies, the first of every chain before the second of any. Times in ms, one for each request. */
-async function send(url, bodies, headers) {
+/**
+ * Sends the bodies of all chains, a chain's own in order, as a browser does: each connection has its share of the chains
+ * and sends the first body of all of them before the second of any. Times in ms, one for each request.
+ */
+async function send(url, byChain, headers) {
   const agent = new Agent({ keepAlive: true, maxSockets: connections })
   const times = []
-  let next = 0
   const began = performance.now()
-  async function connection() {
-    while (next < bodies.length) {
-      const body = bodies[next++]
-      const sent = performance.now()
-      const { status, text } = await post(url, agent, body, headers)
-      times.push(performance.now() - sent)
-      if (status !== 200) throw new Error(`${url} answered ${status}: ${text}`)
-    }
+  async function connection(_, number) {
+    const mine = byChain.filter((_, chain) => chain % connections === number)
+    for (let batch = 0; batch < batches; batch++)
+      for (const bodies of mine) {
+        const sent = performance.now()
+        const { status, text } = await post(url, agent, bodies[batch], headers)
+        times.push(performance.now() - sent)
+        if (status !== 200) throw new Error(`${url} answered ${status}: ${text.slice(0, 300)}`)
+      }
   }
   await Promise.all(Array.from({ length: connections }, connection))
   const seconds = (performance.now() - began) / 1000
   agent.destroy()
-  return { times, rate: (bodies.length * EVENTS) / seconds }
+  return { times, rate: (times.length * EVENTS) / seconds }
 }
 
 const dir = await mkdtemp(join(values.dir, 'nymtrail-bench-'))
@@ -151,13 +154,17 @@ try {
   // The ways take turns, so that a busy machine hits all alike.
   for (let round = 0; round < rounds; round++)
     for (const [at, [name, { run, path, pack }]] of Object.entries(ways).entries()) {
-      const byChain = Array.from({ length: chains }, (_, chain) => requestsOf(`${round} ${at} ${chain}`, epoch))
-      const texts = Array.from({ length: batches }, (_, batch) => byChain.map((bodies) => bodies[batch])).flat()
-      bytes = texts[0].length
-      const bodies = pack ? texts.map((text) => gzipSync(text)) : texts
+      const byChain = Array.from({ length: chains }, (_, chain) => {
+        const texts = requestsOf(`${round} ${at} ${chain}`, epoch)
+        bytes = texts[0].length
+        return pack ? texts.map((text) => gzipSync(text)) : texts
+      })
       const server = await run(join(dir, `${round}-${at}.db`))
-      found[name].push(await send(server.address + path, bodies, pack && { 'content-encoding': 'gzip' }))
-      await server.stop()
+      try {
+        found[name].push(await send(server.address + path, byChain, pack && { 'content-encoding': 'gzip' }))
+      } finally {
+        await server.stop()
+      }
     }
 
   const middle = (list) => [...list].sort((a, b) => a.rate - b.rate)[Math.floor(list.length / 2)]

@@ -2,8 +2,8 @@
  * The driver: carries out the engine's effects with the browser's adapters and feeds back what came of them. It
  * decides nothing; every rule is in the engine.
  *
- * The engine speaks in frames: a kind, a number, a text and a list of strings, all in one string, each item and each
- * frame with its end. Kinds and ends are those of src/bindings.rs.
+ * The engine speaks in frames: a kind, a number, a text and a list of strings, all in one string. Kinds of inputs are
+ * those of src/bindings.rs, of effects those of src/core/engine/effect.rs, marks those of src/core/frames.rs.
  */
 import { openChannel } from './browser/channel.js'
 import { openIdb } from './browser/idb.js'
@@ -97,7 +97,7 @@ interface Config {
 
 /** Ends an item of a list. */
 const ITEM = '\x1e'
-/** Ends a frame. */
+/** Begins a frame. */
 const FRAME = '\x1d'
 
 type Input = (typeof INPUTS)[number]
@@ -153,7 +153,10 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
     }
 
     start() {
-      const channel = openChannel(this.#name, (message) => this.#feed('Heard', 0, message))
+      const channel = openChannel(this.#name, (message) => {
+        this.#feed('Heard', 0, message)
+        if (message === 'erased') this.#end()
+      })
       const deaf = listen((what) => this.#feed(...HAPPENINGS[what]))
       this.#tell = channel.post
       // Where pages cannot hear each other, the one that sends looks for itself.
@@ -258,6 +261,16 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       for (const chain of [...this.#lanes.keys()]) this.#release(chain)
     }
 
+    /** What another page has erased must not come back: not even a question may open the database again. */
+    #end() {
+      this.#letGo()
+      void this.#store?.then(
+        (store) => store.close(),
+        () => {},
+      )
+      this.#host.erased()
+    }
+
     #connect(): Promise<Store> {
       this.#store ??= openInTime(this.#name).then((store) => this.#use(store, true))
       return this.#store
@@ -296,7 +309,7 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
 
     #feed(input: Input, number = 0, text = '', list: string[] = []) {
       const frames = this.#engine?.feed(INPUTS.indexOf(input), number, text, itemsOf(list), Date.now()) ?? ''
-      for (const frame of frames.split(FRAME).slice(0, -1)) {
+      for (const frame of frames.split(FRAME).slice(1)) {
         const [kind, number, text, ...list] = frame.split(ITEM).slice(0, -1) as [string, string, string, ...string[]]
         this.#perform(EFFECTS[+kind] as Effect, +number, text, list)
       }

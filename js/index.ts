@@ -5,14 +5,14 @@
  * @packageDocumentation
  */
 import inlined from '../build/wasm/inlined.js'
-import { Checker, Core, initSync } from '../build/wasm/nymtrail.js'
 import { type CreateTrail, createClient } from './create.js'
 import { inflate, makeLoader } from './load.js'
+import { instantiate } from './wasm.js'
 
 export type { Code } from './errors.js'
 export type * from './types.js'
 
-const load = /* @__PURE__ */ makeLoader({ Checker, Core, initSync })
+const load = /* @__PURE__ */ makeLoader(instantiate)
 
 /**
  * Creates the client of a deployment, or returns the one this page has already. It returns at once and never throws:

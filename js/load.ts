@@ -3,15 +3,12 @@ import type { CoreClass } from './core.js'
 import { driverOf, type Wasm } from './driver.js'
 import type { Code } from './errors.js'
 
-/** What wasm-bindgen generates: the classes, and the function that gives them their wasm. */
-interface Glue extends Wasm {
-  initSync(wasm: { module: WebAssembly.Module }): unknown
-}
-
 type Source = BufferSource | WebAssembly.Module
 
 /** Makes the function that brings the core, from wasm that `bring` fetches or unpacks. */
-export function makeLoader({ initSync, ...wasm }: Glue): (bring: () => Promise<Source>) => Promise<CoreClass | Code> {
+export function makeLoader(
+  instantiate: (module: WebAssembly.Module) => Wasm,
+): (bring: () => Promise<Source>) => Promise<CoreClass | Code> {
   // Set once the wasm is there; a failure is not remembered, so the next client may try again.
   let ready: CoreClass | undefined
   return async (bring) => {
@@ -20,9 +17,8 @@ export function makeLoader({ initSync, ...wasm }: Glue): (bring: () => Promise<S
     try {
       const source = await bring()
       const module = source instanceof WebAssembly.Module ? source : await WebAssembly.compile(source)
-      // The glue keeps the first instance, so clients that load at the same time share it.
-      initSync({ module })
-      ready = driverOf(wasm)
+      // Clients that load at the same time share the first instance.
+      ready ??= driverOf(instantiate(module))
       return ready
     } catch {
       return 'wasm_failed'
@@ -42,7 +38,8 @@ function webAssemblyWorks(): boolean {
 /** Unpacks inlined bytes: base64 of zlib data. Plain base64 would be a third larger after the server's compression. */
 export async function inflate(text: string): Promise<ArrayBuffer> {
   const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'))).arrayBuffer()
+  const stream = new Response(bytes).body as ReadableStream<Uint8Array<ArrayBuffer>>
+  return new Response(stream.pipeThrough(new DecompressionStream('deflate'))).arrayBuffer()
 }
 
 /** The wasm: compiled, as bytes, as a response, or an address to fetch it from (string or URL). */

@@ -4,9 +4,9 @@
  *
  * @packageDocumentation
  */
-import { Checker, Core, initSync } from '../build/wasm/nymtrail.js'
 import { type CreateTrail, createClient } from './create.js'
 import { makeLoader, readWasm, type WasmSource } from './load.js'
+import { instantiate } from './wasm.js'
 
 export type { Code } from './errors.js'
 export type { WasmSource } from './load.js'
@@ -21,7 +21,7 @@ export interface SlimOptions {
   wasm: WasmSource | Promise<WasmSource> | (() => WasmSource | Promise<WasmSource>)
 }
 
-const load = /* @__PURE__ */ makeLoader({ Checker, Core, initSync })
+const load = /* @__PURE__ */ makeLoader(instantiate)
 const create: CreateTrail<SlimOptions> = /* @__PURE__ */ createClient(({ wasm }) => load(() => readWasm(wasm)))
 
 /**

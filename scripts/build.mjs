@@ -7,15 +7,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { packageEntries } from './lib/package.mjs'
 import { Failure, isMain, note, run, script, step } from './lib/run.mjs'
-import {
-  buildDir,
-  cargoToolVersion,
-  collectorBinary,
-  locked,
-  root,
-  targetDir,
-  wasmBindgenVersion,
-} from './lib/tools.mjs'
+import { buildDir, collectorBinary, locked, root, targetDir } from './lib/tools.mjs'
 import { reportSizes } from './size.mjs'
 import { namedWasm, wasmOptFlags } from './wasm-size.mjs'
 
@@ -29,13 +21,10 @@ const help = `Builds the project and prints the size table.
 `
 
 const wasmDir = join(buildDir, 'wasm')
-const wasmFile = join(wasmDir, 'nymtrail_bg.wasm')
+const wasmFile = join(wasmDir, 'nymtrail.wasm')
 
-/** Cargo -> wasm-bindgen -> wasm-opt -> build/wasm. */
+/** Cargo -> wasm-opt -> build/wasm. */
 async function buildWasm() {
-  const version = wasmBindgenVersion()
-  if (cargoToolVersion('wasm-bindgen') !== version)
-    throw new Failure(`The wasm-bindgen command must be version ${version}, like the crate.`, 'Run: npm run setup')
   const flags = [
     // SHA-256 unrolled is 8 kB of wasm, compact 0.6 kB; an event is a few blocks, so the speed does not show.
     ['--cfg', 'sha2_backend_soft="compact"'],
@@ -64,19 +53,10 @@ async function buildWasm() {
   )
   const built = join(targetDir(), 'wasm32-unknown-unknown', 'wasm', 'nymtrail.wasm')
   rmSync(wasmDir, { recursive: true, force: true })
-  await run('wasm-bindgen', [
-    built,
-    '--target',
-    'web',
-    '--omit-default-module-path',
-    '--out-dir',
-    wasmDir,
-    '--out-name',
-    'nymtrail',
-  ])
-  const unoptimised = readFileSync(wasmFile)
+  mkdirSync(wasmDir, { recursive: true })
+  const unoptimised = readFileSync(built)
   writeFileSync(namedWasm, unoptimised)
-  await run('wasm-opt', [wasmFile, ...wasmOptFlags, '--strip-producers', '-o', wasmFile], {
+  await run('wasm-opt', [built, ...wasmOptFlags, '--strip-producers', '--strip-target-features', '-o', wasmFile], {
     remedy: 'Run: npm run setup',
   })
   note(`wasm-opt: ${unoptimised.length} -> ${readFileSync(wasmFile).length} bytes`)
@@ -103,7 +83,7 @@ function sourceFolders() {
 function checkWasm() {
   const bytes = readFileSync(wasmFile)
   const foreign = WebAssembly.Module.imports(new WebAssembly.Module(bytes)).filter(
-    ({ module }) => module !== './nymtrail_bg.js',
+    ({ module, name }) => `${module}.${name}` !== 'page.random',
   )
   if (foreign.length)
     throw new Failure(

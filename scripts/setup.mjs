@@ -20,8 +20,8 @@ const help = `Installs what the project needs and this machine does not have. Sa
 
   node scripts/setup.mjs [--for demo|test] [--check]
 
-  --for demo   Rust's wasm target, the wasm-bindgen command, npm packages (default)
-  --for test   the same, and: wasm-pack, geckodriver, Chromium, Firefox, WebKitGTK with their drivers, Xvfb
+  --for demo   Rust's wasm target, npm packages (default)
+  --for test   the same, and: wasm-pack, the wasm-bindgen command, geckodriver, Chromium, Firefox, WebKitGTK with their drivers, Xvfb
   --check      installs nothing: says what is missing, and fails if anything is
 
 Cargo's tools go to build/tools unless the right version is on PATH. Browsers come from the distribution's packages
@@ -34,7 +34,7 @@ const WASM = 'wasm32-unknown-unknown'
 function parts(purpose) {
   const testing = purpose === 'test'
   const system = testing ? Object.keys(systemTools) : ['cc']
-  const tools = testing ? Object.keys(cargoTools) : ['wasm-bindgen']
+  const tools = testing ? Object.keys(cargoTools) : []
   return [
     {
       title: 'Programs of the distribution',

@@ -10,5 +10,5 @@ extern crate alloc;
 pub mod core;
 pub mod ports;
 
-#[cfg(target_arch = "wasm32")]
-pub mod bindings;
+#[cfg(all(target_arch = "wasm32", feature = "standalone"))]
+mod bindings;

@@ -218,9 +218,20 @@ fn run_serve(args: ServeArgs) -> Result<(), Code> {
     if args.demo && !args.listen.ip().is_loopback() {
         return Err(Code::DemoOnLoopback);
     }
+    if args.www.as_deref().is_some_and(|www| lies_in(&args.store.db, www)) {
+        return Err(Code::StoreInWww);
+    }
     let config =
         Config { origins: Origins::of(&args.allow_origin), max_body: args.max_body, www: args.www, demo: args.demo };
     serve::run(args.store.open()?, args.store.db, args.listen, config)
+}
+
+/// Whether the file, which need not be there yet, is in the folder or below it.
+fn lies_in(file: &Path, folder: &Path) -> bool {
+    let absolute = |path: &Path| path.canonicalize().ok();
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Some(folder) = absolute(folder) else { return false };
+    [absolute(parent), absolute(file)].iter().flatten().any(|path| path.starts_with(&folder))
 }
 
 fn run_prove(args: &ProveArgs) -> Result<(), Code> {

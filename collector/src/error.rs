@@ -58,6 +58,8 @@ codes! {
     UnknownEpoch = "unknown_epoch", Some(422), "this epoch is not open: it lies ahead, ended more than 48 hours ago, or is not the one the chain was begun under";
     /// The store can't be written or read just now.
     Unavailable = "unavailable", Some(503), "the store can't be used at the moment; nothing was taken, try again later";
+    /// More bodies at once than there is room for.
+    Overloaded = "overloaded", Some(503), "too much is arriving at once; nothing of this request was taken, try again later";
     /// A defect of the collector.
     Internal = "internal", Some(500), "the collector failed; nothing of this request was taken, and its log says where";
 
@@ -113,6 +115,8 @@ codes! {
     WhichChain = "which_chain", None, "a size without a chain fits input with exactly one chain; write --expect-size CHAIN=N";
     /// Demo helpers on an address that others can reach.
     DemoOnLoopback = "demo_on_loopback", None, "--demo lets anyone damage the store, so it needs a loopback address such as --listen 127.0.0.1:8787";
+    /// A store where everybody could fetch it.
+    StoreInWww = "store_in_www", None, "the store, which holds salts, lies in the folder given to --www, which is served to everybody; keep it elsewhere with --db";
     /// An address that can't be bound.
     CannotListen = "cannot_listen", None, "the address can't be listened on; another program may hold the port, so try another --listen";
     /// An output that can't be written.

@@ -10,6 +10,7 @@ use crate::rows::{self, Claim};
 use crate::store::read_row;
 use nymtrail::core::{chain, epoch::Period, row::Row};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -31,9 +32,19 @@ pub struct Batch {
     pub rows: Vec<Result<Row, Claim>>,
 }
 
-/// Reads each row from the exact text it was linked and stored as.
+/// More rows than this must have [`ROW_BYTES`] on average.
+const FEW_ROWS: usize = 64;
+/// No row is shorter: its hashes alone take more.
+const ROW_BYTES: usize = 64;
+
+/// Reads each row from the exact text it was linked and stored as. A list of hundreds of thousands of next to nothing is
+/// refused as a whole, as the answer for each of them would be many times what was sent.
 fn read_rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Result<Row, Claim>>, D::Error> {
     let texts = Vec::<&RawValue>::deserialize(deserializer)?;
+    let bytes: usize = texts.iter().map(|text| text.get().len()).sum();
+    if texts.len() > FEW_ROWS && bytes < texts.len() * ROW_BYTES {
+        return Err(D::Error::custom("no rows"));
+    }
     let read = |text: &RawValue| match rows::parse(text.get()) {
         Some(row) if rows::is_storable(&row) => Ok(row),
         Some(row) => Err(Claim::from(&row)),

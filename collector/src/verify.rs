@@ -103,7 +103,7 @@ pub fn check_rows(input: impl BufRead) -> Result<Checked, Failure> {
 /// # Errors
 /// What [`forms::read_rows`] reports.
 pub fn audit_rows(input: impl BufRead, receipts: Receipts) -> Result<Checked, Failure> {
-    let Finds { rows, found } = forms::read_rows(input)?;
+    let Finds { rows, found, .. } = forms::read_rows(input)?;
     let mut audit = receipts.audit();
     let report = verify_each(rows, |row| audit.push(row));
     Ok(Checked::of(report, audit.finish(), found))

@@ -55,10 +55,12 @@ export function collector(url: string, { gzip = false }: CollectorOptions = {}):
       if (status === 415 || (status === 400 && text.includes('"malformed_gzip"'))) return 'retry'
       // The salt of the rows' epoch is gone at the collector: it will never take them.
       if (status === 422) return 'drop'
-      if (status !== 200 && status !== 207 && status !== 409) return status === 403 ? 'retry' : settleByStatus(response)
+      // Only results acknowledge: a success without them is of someone else, such as a proxy.
+      if ((status < 200 || status > 299) && status !== 409) return status === 403 ? 'retry' : settleByStatus(response)
       const results: { status: string; code?: string }[] = JSON.parse(text).results
       if (results.length !== rows.length) return 'retry'
-      return { events: results.map((row) => (row.status === 'refused' ? (REFUSED[row.code ?? ''] ?? 'retry') : 'ack')) }
+      const taken = (result: string) => result === 'stored' || result === 'duplicate'
+      return { events: results.map(({ status, code = '' }) => (taken(status) ? 'ack' : (REFUSED[code] ?? 'retry'))) }
     },
   }
 }

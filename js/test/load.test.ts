@@ -8,12 +8,12 @@ const BYTES = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)
 const TEXT = deflateSync(BYTES).toString('base64')
 const wasm = { Core: { create: () => undefined }, Checker: class {} } as unknown as Wasm
 const driver = expect.any(Function)
-let initSync = vi.fn()
+let instantiate = vi.fn()
 let load: ReturnType<typeof makeLoader>
 
 beforeEach(() => {
-  initSync = vi.fn()
-  load = makeLoader({ ...wasm, initSync })
+  instantiate = vi.fn(() => wasm)
+  load = makeLoader(instantiate)
 })
 afterEach(() => {
   vi.unstubAllGlobals()
@@ -28,8 +28,8 @@ test('loads once', async () => {
   const bring = vi.fn(() => inflate(TEXT))
   expect(await load(bring)).toEqual(driver)
   expect(await load(bring)).toEqual(driver)
-  expect([bring.mock.calls.length, initSync.mock.calls.length]).toEqual([1, 1])
-  expect(initSync.mock.calls[0]?.[0].module).toBeInstanceOf(WebAssembly.Module)
+  expect([bring.mock.calls.length, instantiate.mock.calls.length]).toEqual([1, 1])
+  expect(instantiate.mock.calls[0]?.[0]).toBeInstanceOf(WebAssembly.Module)
 })
 
 describe('what can go wrong', () => {
@@ -64,11 +64,11 @@ describe('what can go wrong', () => {
 
   test('bytes that are no wasm', async () => {
     expect(await load(async () => new TextEncoder().encode('<!doctype html>'))).toBe('wasm_failed')
-    expect(initSync).not.toHaveBeenCalled()
+    expect(instantiate).not.toHaveBeenCalled()
   })
 
   test('wasm of another version', async () => {
-    initSync.mockImplementation(() => {
+    instantiate.mockImplementation(() => {
       throw new WebAssembly.LinkError('import')
     })
     expect(await load(() => inflate(TEXT))).toBe('wasm_failed')

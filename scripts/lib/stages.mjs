@@ -18,7 +18,9 @@ async function lint() {
   await run('cargo', ['fmt', '--all', '--check'], { ...at, remedy: 'Run: npm run format' })
   await run('cargo', ['clippy', ...locked, '--workspace', '--all-targets', ...deny], at)
   await bundleWebTests()
-  await run('cargo', ['clippy', ...locked, '--package', 'nymtrail', '--all-targets', '--target', WASM, ...deny], at)
+  const wasm = ['--package', 'nymtrail', '--target', WASM]
+  await run('cargo', ['clippy', ...locked, ...wasm, '--all-targets', ...deny], at)
+  await run('cargo', ['clippy', ...locked, ...wasm, '--lib', '--features', 'standalone', ...deny], at)
   // Documentation with a broken link is an error too.
   const docs = { ...at, env: { RUSTDOCFLAGS: '--deny warnings' } }
   await run('cargo', ['doc', ...locked, '--workspace', '--no-deps', '--document-private-items'], docs)

@@ -24,6 +24,7 @@ pub mod config;
 pub mod engine;
 pub mod epoch;
 pub mod error;
+pub mod frames;
 pub mod hex;
 pub mod json;
 pub mod lane;

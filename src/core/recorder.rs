@@ -14,7 +14,7 @@ use super::{
     taint::Taint,
     visit::{self, Visit},
 };
-use crate::ports::Entropy;
+use crate::ports::{Entropy, StoredRow};
 use alloc::{string::String, vec::Vec};
 
 /// The largest body, in bytes: more is a document, not an event, and several must fit into one request at page exit.
@@ -127,7 +127,7 @@ impl Recorder {
         context: &str,
         now: u64,
         entropy: &mut dyn Entropy,
-    ) -> Result<Vec<Row>, Code> {
+    ) -> Result<Vec<StoredRow>, Code> {
         let name =
             if name.is_empty() && kind != EventKind::Track { String::new() } else { scrub::name(name, &self.taint)? };
         self.go_on_or_begin(now, entropy);
@@ -188,11 +188,12 @@ impl Recorder {
 
     /// Links the events of `rows` once more, since their place in a chain is taken or lost: in the lane at hand, or in
     /// a new one. Times and bodies stay, and so do the salts, whose rows are gone.
-    pub fn relink(&mut self, rows: &[Row], entropy: &mut dyn Entropy) -> Vec<Row> {
+    pub fn relink(&mut self, rows: &[StoredRow], entropy: &mut dyn Entropy) -> Vec<StoredRow> {
         let mut linked = Vec::with_capacity(rows.len() + 1);
         for row in rows.iter().filter(|row| row.seq > 0) {
-            let (Some(body), Some(salt)) = (row.body.clone(), row.salt.clone()) else { continue };
-            self.link(body, salt, row.t, &mut linked, entropy);
+            if let Some(Row { body: Some(body), salt: Some(salt), t, .. }) = Row::parse(&row.line) {
+                self.link(body, salt, t, &mut linked, entropy);
+            }
         }
         linked
     }
@@ -245,14 +246,14 @@ impl Recorder {
     }
 
     /// Links one event, after the genesis of a new lane if there is none.
-    fn link(&mut self, body: String, salt: String, t: u64, rows: &mut Vec<Row>, entropy: &mut dyn Entropy) {
+    fn link(&mut self, body: String, salt: String, t: u64, rows: &mut Vec<StoredRow>, entropy: &mut dyn Entropy) {
         if self.lane.is_none() {
             let (lane, genesis) = self.open(t, entropy);
             self.lane = Some(lane);
-            rows.push(genesis);
+            rows.push(genesis.stored());
         }
         if let Some(lane) = &mut self.lane {
-            rows.push(lane.head.append(body, salt, t));
+            rows.push(lane.head.append(body, salt, t).stored());
         }
     }
 
@@ -366,9 +367,13 @@ mod tests {
         (recorder, entropy)
     }
 
+    fn parsed(rows: &[StoredRow]) -> Vec<Row> {
+        rows.iter().map(|row| Row::parse(&row.line).unwrap()).collect()
+    }
+
     fn track(recorder: &mut Recorder, entropy: &mut Sequence, props: &str, now: u64) -> Value {
         let rows = recorder.capture(EventKind::Track, "view", props, "", now, entropy).unwrap();
-        json::parse(rows.last().unwrap().body.as_deref().unwrap()).unwrap()
+        json::parse(parsed(&rows).last().unwrap().body.as_deref().unwrap()).unwrap()
     }
 
     #[test]
@@ -376,10 +381,11 @@ mod tests {
         let (mut recorder, mut entropy) = salted();
         let mut rows =
             recorder.capture(EventKind::Page, "", "", r#"{"url":"https://x.org/a"}"#, NOON, &mut entropy).unwrap();
-        assert_eq!(rows[0].body.as_deref(), Some(r#"{"dep":"shop","ep":20781,"v":1,"x":"open"}"#));
+        assert_eq!(parsed(&rows)[0].body.as_deref(), Some(r#"{"dep":"shop","ep":20781,"v":1,"x":"open"}"#));
         rows.extend(
             recorder.capture(EventKind::Track, "buy", r#"{"b":1.0,"a":"x"}"#, "", NOON + 1, &mut entropy).unwrap(),
         );
+        let rows = parsed(&rows);
         assert_eq!(verify::verify(rows.clone()).verdict, verify::Outcome::Holds);
         let body = rows[2].body.as_deref().unwrap();
         assert!(body.contains(r#""k":"track","n":"buy","p":{"a":"x","b":1.0},"s":""#), "{body}");
@@ -458,7 +464,7 @@ mod tests {
         let mut rows = recorder.capture(EventKind::Track, "a", "", "", NOON, &mut entropy).unwrap();
         rows.extend(recorder.capture(EventKind::Track, "b", "", "", NOON + 5, &mut entropy).unwrap());
         recorder.lane = None;
-        let again = recorder.relink(&rows, &mut entropy);
+        let (again, rows) = (parsed(&recorder.relink(&rows, &mut entropy)), parsed(&rows));
         assert_ne!(again[0].chain, rows[0].chain);
         let content = |rows: &[Row]| rows[1..].iter().map(|row| (row.t, row.body.clone())).collect::<Vec<_>>();
         assert_eq!(content(&again), content(&rows));

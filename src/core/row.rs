@@ -1,6 +1,7 @@
 //! One row of a chain, and its exact line.
 
 use super::{chain, hex, json};
+use crate::ports::StoredRow;
 use alloc::string::String;
 
 /// A row: the columns of format `e1`. A row whose event was erased has `bc` instead of `salt` and `body`.
@@ -68,6 +69,15 @@ impl Row {
         Row { bc: self.commitment(), salt: None, body: None, ..self.clone() }
     }
 
+    /// Whether the other row is this one, or this one with its event erased, or the other way round.
+    pub fn is_same_place(&self, other: &Row) -> bool {
+        self == other
+            || self.link == other.link
+                && self.body.is_some() != other.body.is_some()
+                && self.commitment().is_some()
+                && self.erased() == other.erased()
+    }
+
     /// The row as one line: a JSON object, keys sorted, ASCII only.
     pub fn line(&self) -> String {
         let mut line = json::Object::default();
@@ -77,6 +87,11 @@ impl Row {
         }
         line.text("chain", &self.chain).optional("gprev", self.gprev.as_deref()).text("link", &self.link);
         line.optional("salt", self.salt.as_deref()).number("seq", self.seq).number("t", self.t).finish()
+    }
+
+    /// The row as a store keeps it.
+    pub fn stored(self) -> StoredRow {
+        StoredRow { line: self.line(), chain: self.chain, seq: self.seq }
     }
 
     /// Reads a line. `None` if it is not a JSON object with just the columns of a row; a column that is `null` counts

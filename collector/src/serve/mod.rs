@@ -2,6 +2,7 @@
 //!
 //! Neither the address nor the user agent of a sender is read, stored or logged.
 
+mod body;
 mod demo;
 mod reply;
 
@@ -17,28 +18,24 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::Response;
 use axum::routing::{get, post};
-use flate2::read::MultiGzDecoder;
-use http_body_util::BodyExt;
 use nymtrail::core::epoch::Period;
 use reply::{fallback, json, not_allowed, refuse};
 use serde_json::json;
-use std::io::Read;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-/// How long a request's body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(30);
-/// How much of a body that is too large is read all the same. Answering in the middle of an upload resets the
-/// connection, and a browser then reports a network failure in place of the answer.
-const DRAIN_BYTES: usize = 64 << 20;
 /// What a page may see of an answer beyond its body: when to come again, and by which clock.
 const EXPOSED: [HeaderName; 2] = [header::RETRY_AFTER, header::DATE];
+/// How many batches are read and judged at a time; those that have arrived meanwhile wait for their turn.
+const TURNS: usize = 8;
 /// How often the due rotations are looked for.
 const ROTATE_EVERY: Duration = Duration::from_secs(60);
 /// How long requests under way may take to end after the signal to stop.
@@ -118,14 +115,26 @@ pub struct App {
     config: Config,
     clock: Clock,
     damaged: Mutex<Vec<demo::Original>>,
+    room: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
 }
 
 impl App {
     /// `store` is the open store, `signer` signs receipts, `path` is the file the store is in.
     pub fn new(store: Store, signer: Signer, path: PathBuf, config: Config, clock: Clock) -> Arc<Self> {
         let (deployment, period) = (store.deployment.clone(), store.period);
-        let (writer, damaged) = (Mutex::new(store), Mutex::default());
-        Arc::new(Self { writer, signer, path, deployment, period, config, clock, damaged })
+        Arc::new(Self {
+            writer: Mutex::new(store),
+            signer,
+            path,
+            deployment,
+            period,
+            room: body::room(config.max_body),
+            turns: Arc::new(Semaphore::new(TURNS)),
+            config,
+            clock,
+            damaged: Mutex::default(),
+        })
     }
 
     fn writer(&self) -> MutexGuard<'_, Store> {
@@ -176,11 +185,15 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 async fn take_batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Response> {
-    let body = read_body(body, app.config.max_body).await.map_err(refuse)?;
-    let gzipped = check_type(&headers).map_err(refuse)?;
+    let body = body::read(body, app.config.max_body, &app.room).await.map_err(refuse)?;
+    let gzipped = body::is_gzipped(&headers).map_err(refuse)?;
+    // There is one writer, so that more at once would be no faster, but take more memory.
+    let turn = app.turns.clone().acquire_owned().await.map_err(|_| refuse(Code::Internal))?;
     let answer = blocking(app, move |app| {
-        let body = if gzipped { unpack(&body, app.config.max_body)? } else { body };
-        let batch = Batch::read(&body)?;
+        let _turn = turn; // to the end of this work, which goes on if the sender does not wait for it
+        let batch =
+            if gzipped { Batch::read(&body::unpack(&body, app.config.max_body)?)? } else { Batch::read(&body)? };
+        drop(body);
         let now = (app.clock)();
         batch.check(&app.deployment, app.period, now)?;
         app.writer().write(|tx| {
@@ -192,47 +205,6 @@ async fn take_batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body)
     let answer = answer.await.map_err(refuse)?;
     tracing::debug!(answer.stored, answer.duplicate, answer.refused, "batch");
     Ok(json(answer.status(), &answer))
-}
-
-/// Whether the body is gzipped, if it is something to read at all. A text/plain request needs no preflight, which is why
-/// the client sends that; what it holds is JSON either way.
-fn check_type(headers: &HeaderMap) -> Result<bool, Code> {
-    let text = |name| {
-        let values = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("?").to_ascii_lowercase());
-        values.reduce(|all, value| all + "," + &value)
-    };
-    let kind = text(header::CONTENT_TYPE);
-    let kind = kind.as_deref().and_then(|kind| kind.split(';').next()).map(str::trim);
-    match (kind, text(header::CONTENT_ENCODING).as_deref()) {
-        (None | Some("text/plain" | "application/json"), None | Some("identity")) => Ok(false),
-        (None | Some("text/plain" | "application/json"), Some("gzip" | "x-gzip")) => Ok(true),
-        _ => Err(Code::UnsupportedMediaType),
-    }
-}
-
-/// Unpacks a gzipped body, but no further than one byte over the limit: what a few bytes may unpack to has no end.
-fn unpack(packed: &[u8], limit: usize) -> Result<Vec<u8>, Code> {
-    let mut body = Vec::new();
-    let unpacked = MultiGzDecoder::new(packed).take(limit as u64 + 1).read_to_end(&mut body);
-    unpacked.map_err(|_| Code::MalformedGzip)?;
-    if body.len() <= limit { Ok(body) } else { Err(Code::BodyTooLarge) }
-}
-
-async fn read_body(mut body: Body, limit: usize) -> Result<Vec<u8>, Code> {
-    let read = async {
-        let (mut kept, mut size) = (Vec::new(), 0);
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.map_err(|_| Code::MalformedBatch)?.into_data() else { continue };
-            size += data.len();
-            if size <= limit {
-                kept.extend_from_slice(&data);
-            } else if size > limit.max(DRAIN_BYTES) {
-                break;
-            }
-        }
-        if size <= limit { Ok(kept) } else { Err(Code::BodyTooLarge) }
-    };
-    tokio::time::timeout(BODY_TIME, read).await.unwrap_or(Err(Code::RequestTimeout))
 }
 
 async fn epochs(State(app): State<Arc<App>>) -> Response {
@@ -268,8 +240,8 @@ pub fn run(mut store: Store, path: PathBuf, listen: SocketAddr, config: Config) 
         let listener = tokio::net::TcpListener::bind(listen).await.map_err(|_| Code::CannotListen)?;
         let address = listener.local_addr().map_err(|_| Code::CannotListen)?;
         let what = if config.demo { "Open it in a browser for the demo." } else { "Batches go to POST /v1/batch." };
-        println!("Collecting events of `{}` on http://{address}/ into {}", store.deployment, path.display());
-        println!("{what} Ctrl-C stops it; `nymtrail verify {}` checks what was collected.", path.display());
+        say(&format!("Collecting events of `{}` on http://{address}/ into {}", store.deployment, path.display()));
+        say(&format!("{what} Ctrl-C stops it; `nymtrail verify {}` checks what was collected.", path.display()));
 
         let app = App::new(store, signer, path, config, Box::new(now_ms));
         let rotation = tokio::spawn(keep_rotating(app.clone()));
@@ -285,7 +257,7 @@ pub fn run(mut store: Store, path: PathBuf, listen: SocketAddr, config: Config) 
             } => Ok(()),
         };
         rotation.abort();
-        println!("Stopped.");
+        say("Stopped.");
         ended
     })
 }
@@ -297,6 +269,11 @@ fn signer(store: &Store, path: &Path) -> Result<Signer, Code> {
         tracing::warn!("the key beside the store was gone; earlier receipts need the old public key to be checked");
     }
     Ok(signer)
+}
+
+/// Tells whoever listens; `println!` panics if nobody does any more.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 async fn keep_rotating(app: Arc<App>) {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 /// Every answer of the API may be asked for again at once, so none is kept by a cache.
 const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
-/// After how many seconds a client may try again when the store can't be used.
+/// After how many seconds a client may try again when nothing can be taken.
 const RETRY_AFTER: &str = "5";
 
 /// A JSON response.
@@ -27,7 +27,7 @@ pub fn refuse(code: Code) -> Response {
     let error = json!({"error": {"code": code.as_str(), "message": code.message()}});
     let mut response = json(code.status().unwrap_or(500), &error);
     let hint = match code {
-        Code::Unavailable => Some((header::RETRY_AFTER, RETRY_AFTER)),
+        Code::Unavailable | Code::Overloaded => Some((header::RETRY_AFTER, RETRY_AFTER)),
         Code::UnsupportedMediaType => Some((header::ACCEPT_ENCODING, "gzip, identity")),
         _ => None,
     };

@@ -3,6 +3,7 @@
 use super::support::*;
 use axum::body::Body;
 use axum::http::{Method, Request};
+use nymtrail::core::row::Row;
 use nymtrail_collector::epochs::{EARLY_MS, GRACE_MS};
 use nymtrail_collector::serve::{Config, Origins};
 use serde_json::json;
@@ -165,6 +166,22 @@ async fn a_row_that_is_no_row_costs_itself_alone() {
     let answer = collector.post(batch(&rows).replace(&line, "\"just a text\"")).await;
     assert_eq!(answer.outcomes(), ["stored", "malformed_row", "gap"], "nothing says what the third follows");
     assert_eq!((&answer.body["results"][1]["chain"], &answer.body["results"][1]["seq"]), (&json!(null), &json!(null)));
+}
+
+#[tokio::test]
+async fn a_batch_of_next_to_nothing_many_times_is_refused_as_a_whole() {
+    let collector = Collector::new();
+    let empty = batch(&[]);
+    let of = |row: &str, times: usize| empty.replace("[]", &format!("[{}]", vec![row; times].join(",")));
+    for (row, times) in
+        [("0", 500_000), ("{}", 300_000), ("[]", 65), ("\"0123456789012345678901234567890123456789\"", 1000)]
+    {
+        assert_eq!(collector.post(of(row, times)).await.error(), (400, "malformed_batch"), "{times} of {row}");
+    }
+    assert_eq!(collector.post(of("0", 64)).await.outcomes(), ["malformed_row"; 64], "few cost themselves alone");
+    let rows = chain(1, 200);
+    let erased: Vec<_> = rows.iter().map(Row::erased).collect();
+    assert_eq!(collector.post_rows(&erased).await.outcomes(), ["stored"; 200], "the shortest rows there are");
 }
 
 #[tokio::test]

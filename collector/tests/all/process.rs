@@ -196,27 +196,61 @@ fn what_the_system_does_not_write_is_not_acknowledged() {
 }
 
 #[test]
-fn neither_address_nor_user_agent_is_kept_or_logged() {
+fn nothing_that_tells_who_sent_it_is_kept_or_logged() {
     let dir = tempfile::tempdir().unwrap();
-    let served = Served::start(dir.path(), &[]);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_nymtrail"));
+    program.env("RUST_LOG", "trace");
+    let served = Served::start_as(program, dir.path(), &["--allow-origin", "https://who.example"]);
     let batch = current_batch(&served, 3);
-    assert_eq!(served.call("POST", "/v1/batch", batch.as_bytes()).0, 200);
-    assert_eq!(served.call("POST", "/v1/batch", b"{").0, 400);
+    let send = |body: &[u8]| {
+        let request = ureq::post(format!("http://{}/v1/batch?who=query", served.address)).config();
+        let request = request.http_status_as_error(false).user_agent("who-browser/7").build();
+        let request = request.header("x-forwarded-for", "192.0.2.77").header("forwarded", "for=192.0.2.77");
+        let request = request.header("cookie", "id=who-cookie").header("referer", "https://who.example/me");
+        request
+            .header("origin", "https://who.example")
+            .header("accept-language", "who-LANG")
+            .send(body)
+            .unwrap()
+            .status()
+    };
+    assert_eq!(send(batch.as_bytes()), 200);
+    assert_eq!(send(b"{\"who\""), 400);
+    let foreign = batch.replace("\"deployment\":\"shop\"", "\"deployment\":\"who\"");
+    assert_eq!(send(foreign.as_bytes()), 403);
+    let broken = batch.replace("view", "who");
+    assert_eq!(send(broken.as_bytes()), 409);
     let (_, printed) = served.stop("-TERM");
+    assert!(printed.contains("batch") && printed.contains("DEBUG"), "the log tells of the batch: {printed}");
     let mut kept = printed.into_bytes();
     for file in std::fs::read_dir(dir.path()).unwrap() {
         kept.extend(std::fs::read(file.unwrap().path()).unwrap());
     }
-    for trace in ["a-browser", "127.0.0.1"] {
+    for trace in ["who", "192.0.2", "127.0.0.1"] {
         assert!(!kept.windows(trace.len()).any(|part| part == trace.as_bytes()), "{trace}");
     }
 }
 
 #[test]
+fn nobody_listening_to_what_it_says_is_no_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut served = Served::start(dir.path(), &[]);
+    let (read, write) = std::io::pipe().unwrap();
+    drop(write);
+    served.output = BufReader::new(std::process::ChildStdout::from(std::os::fd::OwnedFd::from(read)));
+    assert_eq!(served.call("GET", "/v1/health", b"").0, 200);
+    let (clean, printed) = served.stop("-TERM");
+    assert!(clean && printed.is_empty(), "{printed}");
+}
+
+#[test]
 fn the_demo_can_damage_one_event_see_it_found_and_repair_it() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("index.html"), "<title>shop</title>").unwrap();
-    let served = Served::start(dir.path(), &["--demo", "--www", "."]);
+    std::fs::create_dir(dir.path().join("www")).unwrap();
+    std::fs::write(dir.path().join("www/index.html"), "<title>shop</title>").unwrap();
+    let served = Served::start(dir.path(), &["--demo", "--www", "www"]);
+    assert_eq!(served.call("GET", "/../a.db", b"").0, 404);
+    assert_eq!(served.call("GET", "/%2e%2e/a.db", b"").0, 404);
     assert_eq!(served.call("GET", "/", b""), (200, "<title>shop</title>".into()));
     let missing = served.call("GET", "/nothing.js", b"");
     assert_eq!((missing.0, &json(&missing.1)["error"]["code"]), (404, &"not_found".into()));
@@ -259,6 +293,12 @@ fn what_can_not_start_says_why_and_exits_with_1() {
     assert!(run(&["--db", "a.db", "--epoch", "week", "--listen", taken]).contains("[store_period]"));
     assert!(run(&["--db", "b.db", "--demo", "--listen", "0.0.0.0:0"]).contains("[demo_on_loopback]"));
     assert!(run(&["--db", "nowhere/b.db"]).contains("[cannot_read]"));
+    std::fs::create_dir_all(dir.path().join("www/below")).unwrap();
+    for db in ["a.db", "b.db", "www/b.db", "www/below/b.db", "www/../b.db"] {
+        assert!(run(&["--db", db, "--www", ".", "--listen", taken]).contains("[store_in_www]"), "{db}");
+    }
+    assert!(run(&["--db", "www/b.db", "--www", "www/below/.."]).contains("[store_in_www]"));
+    assert!(run(&["--db", "b.db", "--www", "www", "--listen", taken]).contains("[cannot_listen]"), "beside it is well");
     for wrong in
         [["--deployment", "My Shop"], ["--allow-origin", "shop.example"], ["--max-body", "lots"], ["--epoch", "never"]]
     {

@@ -1,11 +1,13 @@
 //! A store that can't be written: nothing is acknowledged that is not kept, and the sender is told when to come again.
 
 use super::support::*;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::Request;
+use http_body_util::{BodyExt, Full};
 use nymtrail::core::row::Row;
 use nymtrail::core::verify::Outcome;
 use nymtrail_collector::serve::{Config, Origins};
+use std::sync::Arc;
 use std::time::Duration;
 
 const PAGE: &str = "https://shop.example";
@@ -88,4 +90,28 @@ async fn the_epochs_document_tells_a_page_when_to_come_again_too() {
     assert!(exposed.to_str().unwrap().contains("retry-after"), "{exposed:?}");
     other.execute_batch("COMMIT").unwrap();
     assert_eq!(collector.get("/v1/epochs").await.status(), 200);
+}
+
+#[tokio::test]
+async fn what_all_senders_together_can_make_the_collector_hold_has_a_limit() {
+    let collector = Arc::new(Collector::with(config()));
+    // A body as large as may be, that arrives but for its end.
+    let most = Bytes::from(vec![b' '; 1 << 20]);
+    let stuck = || Body::new(Full::new(most.clone()).with_trailers(std::future::pending()));
+    let senders: Vec<_> = (0..64)
+        .map(|_| {
+            let (collector, body) = (collector.clone(), stuck());
+            tokio::spawn(async move { drop(collector.post(body).await) })
+        })
+        .collect();
+    for _ in 0..100 {
+        tokio::task::yield_now().await; // so that all of them have come as far as they do
+    }
+    let (answer, wait) = post_from_page(&collector, &chain(1, 2)).await;
+    assert_eq!((answer.error(), wait), ((503, "overloaded"), Some(5)));
+    assert_eq!(collector.post(vec![b' '; 5 << 20]).await.error(), (413, "body_too_large"), "that would never go");
+
+    senders[0].abort();
+    assert!(senders.into_iter().next().unwrap().await.unwrap_err().is_cancelled());
+    assert_eq!(post_from_page(&collector, &chain(1, 2)).await.0.outcomes(), ["stored"; 2]);
 }

@@ -1,6 +1,10 @@
 //! What an engine is told and what it asks for.
 
-use crate::core::error::{Code, StoreErrorKind};
+use crate::core::{
+    error::{Code, StoreErrorKind},
+    frames::{FRAME, Frames, Items},
+    words::{Reader, Words},
+};
 use crate::ports::StoredRow;
 use alloc::{string::String, vec::Vec};
 
@@ -48,7 +52,154 @@ pub enum Input {
     Erase,
 }
 
-/// What is to be done.
+/// What is to be done, in order: an [`Effect`] is a frame as soon as it is asked for.
+#[derive(Debug, Default)]
+pub struct Effects(Frames);
+
+// The numbers are those of `EFFECTS` in `js/driver.ts`; `read` below is the other way round.
+impl Effects {
+    pub(super) fn try_lane(&mut self, chain: &str) {
+        self.0.begin(0, 0, chain);
+    }
+
+    pub(super) fn hold_lane(&mut self, chain: &str) {
+        self.0.begin(1, 0, chain);
+    }
+
+    pub(super) fn release_lane(&mut self, chain: &str) {
+        self.0.begin(2, 0, chain);
+    }
+
+    pub(super) fn elect(&mut self, term: u64) {
+        self.0.begin(3, term, "");
+    }
+
+    pub(super) fn resign(&mut self) {
+        self.0.begin(4, 0, "");
+    }
+
+    pub(super) fn write(&mut self, id: u64, remove: Option<Remove>, add: &[StoredRow], put: &[(String, String)]) {
+        // What is to be deleted and how many rows there are; three items a row, the rest are metas.
+        let Remove { chain, first, last } = remove.unwrap_or_default();
+        let words = Words::default().text(Some(&chain)).numbers(&[first, last, add.len() as u64]);
+        self.0.begin(5, id, &words.finish());
+        for row in add {
+            self.0.item(&row.chain).number(row.seq).item(&row.line);
+        }
+        for (key, value) in put {
+            self.0.item(key).item(value);
+        }
+    }
+
+    pub(super) fn read(&mut self, id: u64, chain: &str, from: u64, rows: u64, bytes: u64) {
+        self.0.begin(6, id, chain).number(from).number(rows).number(bytes);
+    }
+
+    pub(super) fn deliver(&mut self, id: u64, lines: &[String], meta: &str, exit: bool) {
+        self.0.begin(7 + u64::from(exit), id, meta);
+        for line in lines {
+            self.0.item(line);
+        }
+    }
+
+    pub(super) fn wake(&mut self, ms: u64) {
+        self.0.begin(9, ms, "");
+    }
+
+    pub(super) fn tell(&mut self, message: &str) {
+        self.0.begin(10, 0, message);
+    }
+
+    pub(super) fn degrade(&mut self) {
+        self.0.begin(11, 0, "");
+    }
+
+    pub(super) fn ready(&mut self) {
+        self.0.begin(12, 0, "");
+    }
+
+    pub(super) fn flushed(&mut self, code: Option<Code>) {
+        self.0.begin(13, 0, code.map_or("", Code::as_str));
+    }
+
+    pub(super) fn warn(&mut self, code: Code) {
+        self.0.begin(14, 0, code.as_str());
+    }
+
+    pub(super) fn note(&mut self, kind: &str, detail: &str) {
+        self.0.begin(15, 0, kind).item(detail);
+    }
+
+    pub(super) fn survey(&mut self, term: u64) {
+        self.0.begin(16, term, "");
+    }
+
+    pub(super) fn restore(&mut self) {
+        self.0.begin(17, 0, "");
+    }
+
+    /// As frames, for the browser's driver.
+    pub fn frames(self) -> String {
+        self.0.0
+    }
+
+    /// One by one, for any other driver: what it gets has been through the frames too. `None`: a defect in them.
+    pub fn list(&self) -> Option<Vec<Effect>> {
+        self.0.0.split(FRAME).skip(1).map(|frame| read(Items(frame))).collect()
+    }
+}
+
+/// Reads a frame.
+fn read(mut items: Items) -> Option<Effect> {
+    let number = |text: Option<&str>| text?.parse().ok();
+    let (kind, id, text) = (number(items.next())?, number(items.next())?, items.next()?);
+    let code = || Code::ALL.iter().find(|code| code.as_str() == text).copied();
+    Some(match kind {
+        0 => Effect::TryLane(text.into()),
+        1 => Effect::HoldLane(text.into()),
+        2 => Effect::ReleaseLane(text.into()),
+        3 => Effect::Elect(id),
+        4 => Effect::Resign,
+        5 => Effect::Write(id, read_write(text, items)?),
+        6 => {
+            let chain = text.into();
+            Effect::Read {
+                id,
+                chain,
+                from: number(items.next())?,
+                rows: number(items.next())?,
+                bytes: number(items.next())?,
+            }
+        }
+        7 | 8 => Effect::Deliver { id, lines: items.map(Into::into).collect(), meta: text.into(), exit: kind == 8 },
+        9 => Effect::Wake(id),
+        10 => Effect::Tell(text.into()),
+        11 => Effect::Degrade,
+        12 => Effect::Ready,
+        13 => Effect::Flushed(code()),
+        14 => Effect::Warn(code()?),
+        15 => Effect::Note(text.into(), items.next()?.into()),
+        16 => Effect::Survey(id),
+        17 => Effect::Restore,
+        _ => return None,
+    })
+}
+
+fn read_write(removed: &str, mut items: Items) -> Option<Write> {
+    let mut words = Reader::new(removed);
+    let (chain, first, last, rows) = (words.string(), words.number()?, words.number()?, words.number()?);
+    let mut write = Write { remove: chain.map(|chain| Remove { chain, first, last }), ..Write::default() };
+    for _ in 0..rows {
+        let (chain, seq, line) = (items.next()?.into(), items.next()?.parse().ok()?, items.next()?.into());
+        write.add.push(StoredRow { chain, seq, line });
+    }
+    while let Some(key) = items.next() {
+        write.put.push((key.into(), items.next()?.into()));
+    }
+    Some(write)
+}
+
+/// One thing to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Try to become the writer of an idle lane, count its rows and read the last.
@@ -104,7 +255,7 @@ pub enum Effect {
     /// Tell the developer, once.
     Warn(Code),
     /// Something a watching developer wants to see: kind and a JSON value.
-    Note(&'static str, String),
+    Note(String, String),
 }
 
 /// A change of the store: all of it or nothing.
@@ -114,6 +265,17 @@ pub struct Write {
     pub add: Vec<StoredRow>,
     /// Metas to put.
     pub put: Vec<(String, String)>,
-    /// Rows to delete, as chain, first and last seq.
-    pub remove: Option<(String, u64, u64)>,
+    /// Rows to delete.
+    pub remove: Option<Remove>,
+}
+
+/// Rows of a chain, from one seq to another, both included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remove {
+    /// The chain.
+    pub chain: String,
+    /// The first seq.
+    pub first: u64,
+    /// The last seq.
+    pub last: u64,
 }

@@ -1,9 +1,10 @@
 //! Lanes and the store: whose chain is written to, and what is done when it turns out not to be.
 
-use super::{Candidate, Effect, Engine, Phase, Write};
+use super::{Candidate, Engine, Phase, Remove};
 use crate::core::{
     chain::Head,
     error::{Code, StoreErrorKind},
+    joined,
     json::{Object, write_text},
     lane::{Drops, Lane, META_LANE, META_SETTLED},
     recorder::META_KEYRING,
@@ -26,13 +27,13 @@ impl Engine {
         let meta = |name| metas.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         self.recorder.resume(meta(META_KEYRING), meta(visit::META));
         if durable {
-            self.effects.push(Effect::Elect(self.term));
-            self.effects.push(Effect::Tell("opened".into()));
+            self.effects.elect(self.term);
+            self.effects.tell("opened");
         } else {
             // What is in this page's memory nobody else can send.
             self.degraded = true;
             self.sender = Some(Sender::new(&self.config, &[]));
-            self.effects.push(Effect::Warn(Code::StorageDisabled));
+            self.effects.warn(Code::StorageDisabled);
         }
         let epoch = self.recorder.epoch(now);
         let published = self.recorder.is_published(epoch);
@@ -55,7 +56,7 @@ impl Engine {
 
     fn try_next_lane(&mut self) {
         match self.candidates.last() {
-            Some(lane) if self.recorder.lane.is_none() => self.effects.push(Effect::TryLane(lane.chain.clone())),
+            Some(lane) if self.recorder.lane.is_none() => self.effects.try_lane(&lane.chain),
             _ => self.run(),
         }
     }
@@ -83,7 +84,7 @@ impl Engine {
                     self.leave_lane();
                 }
             }
-            _ => self.effects.push(Effect::ReleaseLane(chain)),
+            _ => self.effects.release_lane(&chain),
         }
         self.candidates.clear();
         self.run();
@@ -92,16 +93,16 @@ impl Engine {
     pub(super) fn run(&mut self) {
         if self.phase == Phase::Starting {
             self.phase = Phase::Running;
-            self.effects.push(Effect::Ready);
+            self.effects.ready();
         }
     }
 
     /// Takes rows that were linked just now. The first may be the genesis of a lane opened for them.
-    pub(super) fn take_rows(&mut self, rows: Vec<Row>) {
+    pub(super) fn take_rows(&mut self, rows: Vec<StoredRow>) {
         if let Some(genesis) = rows.first().filter(|row| row.seq == 0) {
-            self.effects.push(Effect::HoldLane(genesis.chain.clone()));
+            self.effects.hold_lane(&genesis.chain);
             let note = Object::default().text("chain", &genesis.chain).finish();
-            self.note("lane", note);
+            self.effects.note("lane", &note);
             let chain = genesis.chain.clone();
             self.begin_lane(chain, 0, true);
             // Drops that had no lane's record to go into go into the new one's.
@@ -125,31 +126,30 @@ impl Engine {
         let mut put = core::mem::take(&mut self.metas);
         self.recorder.take_unsaved(&mut put);
         let held_back = self.must_hold_back();
-        let rows = if held_back { Vec::new() } else { core::mem::take(&mut self.unwritten) };
-        if rows.is_empty() && put.is_empty() {
-            return;
-        }
-        if rows.is_empty() {
-            return self.write(rows, put);
-        }
+        let mut rows = if held_back { Vec::new() } else { core::mem::take(&mut self.unwritten) };
         // One write for each chain (a lane was left and one opened in this task), so that a failure is about one of them;
         // each with its lane's record, without which its rows would not be found, and the last with all else.
-        let mut chains = rows.chunk_by(|a, b| a.chain == b.chain).peekable();
-        while let Some(rows) = chains.next() {
-            let own = |key: &str| rows.first().is_some_and(|row| key.strip_prefix(META_LANE) == Some(&row.chain));
-            let last = chains.peek().is_none();
-            let put = put.extract_if(.., |(key, _)| last || own(key)).collect();
-            self.write(rows.to_vec(), put);
+        while let Some(first) = rows.first() {
+            let key = joined(META_LANE, &first.chain);
+            let end = rows.iter().position(|row| row.chain != first.chain).unwrap_or(rows.len());
+            let rest = rows.split_off(end);
+            if rest.is_empty() {
+                break;
+            }
+            let own = put.iter().filter(|(name, _)| *name == key).cloned().collect::<Vec<_>>();
+            self.write(rows, &own);
+            rows = rest;
+        }
+        if !rows.is_empty() || !put.is_empty() {
+            self.write(rows, &put);
         }
     }
 
-    fn write(&mut self, rows: Vec<Row>, put: Vec<(String, String)>) {
-        let stored = |row: &Row| StoredRow { chain: row.chain.clone(), seq: row.seq, line: row.line() };
-        let add: Vec<_> = rows.iter().map(stored).collect();
-        self.remember(&add);
+    fn write(&mut self, rows: Vec<StoredRow>, put: &[(String, String)]) {
+        self.remember(&rows);
         let id = self.next_id();
+        self.effects.write(id, None, &rows, put);
         self.writing.push((id, rows));
-        self.effects.push(Effect::Write(id, Write { add, put, remove: None }));
     }
 
     /// The first write to a lane that was another page's shows whether it has all of that page's rows. Nothing is
@@ -163,7 +163,7 @@ impl Engine {
         if self.must_hold_back() && !self.unwritten.is_empty() {
             let rows = core::mem::take(&mut self.unwritten);
             if let Some(lane) = self.recorder.lane.take() {
-                self.effects.push(Effect::ReleaseLane(lane.head.chain));
+                self.effects.release_lane(&lane.head.chain);
             }
             let linked = self.recorder.relink(&rows, entropy);
             self.take_rows(linked);
@@ -175,13 +175,15 @@ impl Engine {
         self.removing.retain(|number| *number != id);
         let Some(at) = self.writing.iter().position(|(number, _)| *number == id) else {
             self.release_given_up();
-            return self.settlement_written(id, now);
+            return self.settlement_written(id, now, entropy);
         };
         let (_, rows) = self.writing.remove(at);
         if let Some(first) = rows.first() {
             let chain = first.chain.clone();
             self.rows_written(id, &chain, rows, result, now, entropy);
         }
+        // Moved rows are stored together with the record that says so.
+        self.settlement_written(id, now, entropy);
         self.release_given_up();
     }
 
@@ -189,7 +191,7 @@ impl Engine {
         &mut self,
         id: u64,
         chain: &str,
-        rows: Vec<Row>,
+        rows: Vec<StoredRow>,
         result: Result<(), StoreErrorKind>,
         now: u64,
         entropy: &mut dyn Entropy,
@@ -197,7 +199,7 @@ impl Engine {
         let late = self.degraded && id <= self.durable_until;
         match result {
             Ok(()) => {
-                self.stored(&rows, !late, now);
+                self.stored(chain, &rows, !late, now, entropy);
                 self.commit();
             }
             Err(_) if late => self.move_to_memory(rows, entropy),
@@ -212,55 +214,50 @@ impl Engine {
     }
 
     /// `here`: in the store that this page's sender reads, if it has one.
-    fn stored(&mut self, rows: &[Row], here: bool, now: u64) {
-        let mut note = String::new();
-        // One task may have written to two lanes: one that was left and one that was opened.
-        for rows in rows.chunk_by(|a, b| a.chain == b.chain) {
-            let Some(Row { chain, .. }) = rows.first() else { continue };
-            self.proven |= self.recorder.lane.as_ref().is_some_and(|lane| lane.head.chain == *chain);
-            let epoch = self.chains.iter().find(|(known, _)| known == chain).and_then(|(_, epoch)| *epoch);
-            let mut bytes = 0;
-            for row in rows {
-                note.push(if note.is_empty() { '[' } else { ',' });
-                let line = row.line();
-                bytes += line.len() as u64;
-                write_text(&line, &mut note);
-            }
-            let (count, top) = (rows.len() as u64, rows.last().map_or(0, |row| row.seq));
-            match self.sender.as_mut().filter(|_| here) {
-                Some(sender) => {
-                    sender.stored(chain, epoch, top, count, bytes, now);
-                    if self.flushing {
-                        // What was on its way to the store when everything was wanted is part of it.
-                        sender.want(false);
-                    }
-                }
-                None => {
-                    let words = Words::default().text(Some("stored")).text(Some(chain)).numbers(&[top, count, bytes]);
-                    let words = match epoch {
-                        Some(epoch) => words.number(epoch),
-                        None => words,
-                    };
-                    self.effects.push(Effect::Tell(words.finish()));
-                }
-            }
+    fn stored(&mut self, chain: &str, rows: &[StoredRow], here: bool, now: u64, entropy: &mut dyn Entropy) {
+        self.proven |= self.recorder.lane.as_ref().is_some_and(|lane| lane.head.chain == chain);
+        let epoch = self.chains.iter().find(|(known, _)| known == chain).and_then(|(_, epoch)| *epoch);
+        let (mut note, mut bytes, mut top) = (String::new(), 0, 0);
+        for row in rows {
+            note.push(if note.is_empty() { '[' } else { ',' });
+            write_text(&row.line, &mut note);
+            bytes += row.line.len() as u64;
+            top = row.seq;
         }
         note.push(']');
-        self.note("stored", note);
-        self.step(now);
+        let count = rows.len() as u64;
+        match self.sender.as_mut().filter(|_| here) {
+            Some(sender) => {
+                sender.stored(chain, epoch, top, count, bytes, now);
+                if self.flushing {
+                    // What was on its way to the store when everything was wanted is part of it.
+                    sender.want(false);
+                }
+            }
+            None => {
+                let words = Words::default().text(Some("stored")).text(Some(chain)).numbers(&[top, count, bytes]);
+                let words = match epoch {
+                    Some(epoch) => words.number(epoch),
+                    None => words,
+                };
+                self.effects.tell(&words.finish());
+            }
+        }
+        self.effects.note("stored", &note);
+        self.step(now, entropy);
     }
 
     /// Another page had written to this lane after its last row was read, and nothing of ours was stored.
     fn abandon(&mut self, chain: String) {
-        self.effects.push(Effect::Warn(Code::Collision));
+        self.effects.warn(Code::Collision);
         if self.recorder.lane.as_ref().is_some_and(|lane| lane.head.chain == chain) {
             self.recorder.lane = None;
-            self.effects.push(Effect::ReleaseLane(chain));
+            self.effects.release_lane(&chain);
         }
     }
 
     /// Links the events of `rows`, and those captured after them, once more: in a new lane, if theirs was abandoned.
-    fn link_again(&mut self, mut rows: Vec<Row>, entropy: &mut dyn Entropy) {
+    fn link_again(&mut self, mut rows: Vec<StoredRow>, entropy: &mut dyn Entropy) {
         if self.recorder.lane.is_none() {
             rows.append(&mut self.unwritten);
         }
@@ -271,11 +268,11 @@ impl Engine {
     }
 
     /// The store does not take any more: this page goes on in memory with all that is not stored.
-    fn degrade(&mut self, mut lost: Vec<Row>, kind: StoreErrorKind, now: u64, entropy: &mut dyn Entropy) {
+    fn degrade(&mut self, mut lost: Vec<StoredRow>, kind: StoreErrorKind, now: u64, entropy: &mut dyn Entropy) {
         let code = if kind == StoreErrorKind::Quota { Code::Quota } else { Code::StorageDisabled };
-        self.effects.push(Effect::Warn(code));
+        self.effects.warn(code);
         self.resign();
-        self.effects.push(Effect::Degrade);
+        self.effects.degrade();
         self.degraded = true;
         self.restore_at = Some(now + RESTORE_EVERY_MS);
         self.durable_until = self.last_id;
@@ -295,7 +292,7 @@ impl Engine {
         // A clock that was set back does not put it off.
         if self.degraded && self.restore_at.is_some_and(|at| now >= at || now + RESTORE_EVERY_MS < at) {
             self.restore_at = None;
-            self.effects.push(Effect::Restore);
+            self.effects.restore();
         }
     }
 
@@ -304,7 +301,8 @@ impl Engine {
             // From here on this page is one among others again: the elected one sends, and looks for what came.
             self.degraded = false;
             self.sender = None;
-            self.effects.extend([Effect::Elect(self.term), Effect::Tell("opened".into())]);
+            self.effects.elect(self.term);
+            self.effects.tell("opened");
         } else {
             self.restore_at = Some(now + RESTORE_EVERY_MS);
         }
@@ -312,7 +310,7 @@ impl Engine {
 
     /// Adds the rows on their way to the store behind `lost`, which is of one chain: they would not link. Should they be
     /// stored, they are removed again; but not from a lane that was left before: what stands there may be another page's.
-    fn take_back(&mut self, lost: &mut Vec<Row>) {
+    fn take_back(&mut self, lost: &mut Vec<StoredRow>) {
         let Some((chain, from)) = lost.first().map(|row| (row.chain.clone(), row.seq)) else { return };
         let before = lost.len();
         for (_, rows) in &mut self.writing {
@@ -324,8 +322,7 @@ impl Engine {
         if lost.len() > before && ours == Some(&chain) {
             let id = self.next_id();
             self.removing.push(id);
-            let remove = Some((chain, from, MAX_INTEGER));
-            self.effects.push(Effect::Write(id, Write { remove, ..Write::default() }));
+            self.effects.write(id, Some(Remove { chain, first: from, last: MAX_INTEGER }), &[], &[]);
         }
     }
 
@@ -335,13 +332,13 @@ impl Engine {
         let Some(chain) = &self.given_up else { return };
         let busy = self.writing.iter().any(|(_, rows)| rows.first().is_some_and(|row| row.chain == *chain));
         if !busy && self.removing.is_empty() {
-            self.effects.push(Effect::ReleaseLane(chain.clone()));
+            self.effects.release_lane(chain);
             self.given_up = None;
         }
     }
 
     /// Links rows that the durable store did not take in this page's own.
-    fn move_to_memory(&mut self, mut lost: Vec<Row>, entropy: &mut dyn Entropy) {
+    fn move_to_memory(&mut self, mut lost: Vec<StoredRow>, entropy: &mut dyn Entropy) {
         self.take_back(&mut lost);
         // What went out while the page was leaving may have arrived; under a new id it would be there twice.
         let before = lost.len();

@@ -10,7 +10,7 @@ mod lanes;
 mod page;
 mod sending;
 
-pub use effect::{Effect, Input, Write};
+pub use effect::{Effect, Effects, Input, Remove, Write};
 
 use super::{
     config::Config,
@@ -19,7 +19,6 @@ use super::{
     lane::Drops,
     pseudonym::Kind,
     recorder::{EventKind, Namespace, Recorder},
-    row::Row,
     sender::Sender,
     visit,
 };
@@ -58,13 +57,15 @@ pub struct Engine {
     /// The chains this page has written to, and the epoch of each if it is a published one.
     chains: Vec<(String, Option<u64>)>,
     /// Captured and not yet handed to the store.
-    unwritten: Vec<Row>,
+    unwritten: Vec<StoredRow>,
     metas: Vec<(String, String)>,
     /// Handed to the store and not yet confirmed, by number of the write.
-    writing: Vec<(u64, Vec<Row>)>,
+    writing: Vec<(u64, Vec<StoredRow>)>,
     last_id: u64,
     /// Writes that remove rows behind one that was not stored, by number.
     removing: Vec<u64>,
+    /// The lane that the collector knows another history of, if it was this page's.
+    forked: Option<String>,
     /// The lane this page gave up when it went on in memory, as long as something of ours is on its way there.
     given_up: Option<String>,
     /// How often this page has resigned as the sender: what it is told of an election before that is void.
@@ -92,7 +93,7 @@ pub struct Engine {
     restore_at: Option<u64>,
     /// The last write that the durable store was asked for before that.
     durable_until: u64,
-    effects: Vec<Effect>,
+    effects: Effects,
 }
 
 impl Engine {
@@ -111,6 +112,7 @@ impl Engine {
             writing: Vec::new(),
             last_id: 0,
             removing: Vec::new(),
+            forked: None,
             given_up: None,
             term: 0,
             sender: None,
@@ -124,12 +126,12 @@ impl Engine {
             degraded: false,
             restore_at: None,
             durable_until: 0,
-            effects: Vec::new(),
+            effects: Effects::default(),
         }
     }
 
     /// Takes what happened at `now` and gives what is to be done, in order.
-    pub fn handle(&mut self, input: Input, now: u64, entropy: &mut dyn Entropy) -> Vec<Effect> {
+    pub fn handle(&mut self, input: Input, now: u64, entropy: &mut dyn Entropy) -> Effects {
         if self.phase != Phase::Closed {
             match input {
                 Input::Opened(metas, durable) => self.opened(metas, durable, now),
@@ -137,16 +139,16 @@ impl Engine {
                 Input::LaneBusy => self.lane_busy(),
                 Input::Commit => self.commit(),
                 Input::Written(id, result) => self.written(id, result, now, entropy),
-                Input::Elected(term, metas) => self.elected(term, &metas, now),
+                Input::Elected(term, metas) => self.elected(term, &metas, now, entropy),
                 Input::Read(id, lines) => self.read(id, lines, now, entropy),
                 Input::Answered(id, outcome) => self.answered(id, &outcome, now, entropy),
-                Input::Wake => self.step(now),
-                Input::Flush => self.flush(now),
-                Input::Heard(message) => self.heard(&message, now),
+                Input::Wake => self.step(now, entropy),
+                Input::Flush => self.flush(now, entropy),
+                Input::Heard(message) => self.heard(&message, now, entropy),
                 Input::Hidden => self.hidden(now, entropy),
                 Input::Leaving(frozen) => self.leaving(frozen, now, entropy),
-                Input::Resumed => self.resumed(now),
-                Input::Online => self.hurry(now),
+                Input::Resumed => self.resumed(now, entropy),
+                Input::Online => self.hurry(now, entropy),
                 Input::Hurry => self.run(),
                 Input::Close => self.close(now, entropy),
                 Input::Erase => self.erase(),
@@ -230,7 +232,7 @@ impl Engine {
     /// Forgets user, group, device and visit; the next event opens a new lane. Other pages forget them too.
     pub fn reset(&mut self) {
         self.forget();
-        self.effects.push(Effect::Tell("reset".into()));
+        self.effects.tell("reset");
     }
 
     /// Events that are captured and not stored yet.
@@ -270,7 +272,7 @@ impl Engine {
             _ => (&mut drops.scrubbed, "scrubbed"),
         };
         *counter += 1;
-        self.note("dropped", Object::default().text("reason", reason).finish());
+        self.effects.note("dropped", &Object::default().text("reason", reason).finish());
     }
 
     /// Nobody is to go on with the lane at hand: its epoch or its visitor has ended.
@@ -278,7 +280,7 @@ impl Engine {
         if let Some(mut lane) = self.recorder.lane.take() {
             lane.closed = true;
             self.metas.push((lane.meta_key(), lane.save()));
-            self.effects.push(Effect::ReleaseLane(lane.head.chain));
+            self.effects.release_lane(&lane.head.chain);
         }
     }
 
@@ -286,10 +288,6 @@ impl Engine {
         self.leave_lane();
         self.recorder.reset();
         self.metas.push((visit::META.into(), String::new()));
-    }
-
-    fn note(&mut self, kind: &'static str, detail: String) {
-        self.effects.push(Effect::Note(kind, detail));
     }
 
     fn next_id(&mut self) -> u64 {
@@ -311,6 +309,10 @@ mod tests {
         }
     }
 
+    fn handle(engine: &mut Engine, input: Input, now: u64, entropy: &mut Counter) -> Vec<Effect> {
+        engine.handle(input, now, entropy).list().unwrap()
+    }
+
     /// Answers everything an engine asks, except that writes are answered one by one: the effects that were left.
     fn answer(engine: &mut Engine, effects: Vec<Effect>, writes: &mut Vec<u64>, entropy: &mut Counter) -> Vec<Effect> {
         let (mut queue, mut left) = (effects, Vec::new());
@@ -326,7 +328,7 @@ mod tests {
                     continue;
                 }
             };
-            queue.extend(engine.handle(input, 1_000, entropy));
+            queue.extend(handle(engine, input, 1_000, entropy));
         }
         left
     }
@@ -336,24 +338,24 @@ mod tests {
         let entropy = &mut Counter(0);
         let mut engine = Engine::new(Config::parse("shop").unwrap(), entropy);
         let mut writes = Vec::new();
-        let effects = engine.handle(Input::Opened(Vec::new(), true), 1_000, entropy);
+        let effects = handle(&mut engine, Input::Opened(Vec::new(), true), 1_000, entropy);
         answer(&mut engine, effects, &mut writes, entropy);
         engine.capture(EventKind::Track, "a", "", "", 1_000, entropy).unwrap();
         engine.reset();
         engine.capture(EventKind::Track, "b", "", "", 1_000, entropy).unwrap();
-        let effects = engine.handle(Input::Flush, 1_000, entropy);
+        let effects = handle(&mut engine, Input::Flush, 1_000, entropy);
         answer(&mut engine, effects, &mut writes, entropy);
         let mut read = Vec::new();
         assert_eq!(writes.len(), 2, "each chain has its own write");
         let mut effects = Vec::new();
         for id in writes {
-            effects.extend(engine.handle(Input::Written(id, Ok(())), 1_001, entropy));
+            effects.extend(handle(&mut engine, Input::Written(id, Ok(())), 1_001, entropy));
         }
         while let Some(Effect::Read { id, chain, .. }) =
             effects.iter().find(|effect| matches!(effect, Effect::Read { .. }))
         {
             read.push(chain.clone());
-            effects = engine.handle(Input::Read(*id, Some(Vec::new())), 1_002, entropy);
+            effects = handle(&mut engine, Input::Read(*id, Some(Vec::new())), 1_002, entropy);
         }
         read.dedup();
         assert_eq!(read.len(), 2, "both chains are read");
@@ -363,40 +365,61 @@ mod tests {
     fn a_page_that_has_resigned_does_not_send_on_the_strength_of_an_earlier_election() {
         let entropy = &mut Counter(0);
         let mut engine = Engine::new(Config::parse("shop").unwrap(), entropy);
-        engine.handle(Input::Opened(Vec::new(), true), 1_000, entropy);
-        engine.handle(Input::Leaving(true), 1_000, entropy);
-        engine.handle(Input::Resumed, 1_000, entropy);
-        engine.handle(Input::Elected(0, Vec::new()), 1_000, entropy);
+        handle(&mut engine, Input::Opened(Vec::new(), true), 1_000, entropy);
+        handle(&mut engine, Input::Leaving(true), 1_000, entropy);
+        handle(&mut engine, Input::Resumed, 1_000, entropy);
+        handle(&mut engine, Input::Elected(0, Vec::new()), 1_000, entropy);
         assert!(engine.sender.is_none(), "it stood for another term by then");
-        engine.handle(Input::Elected(1, Vec::new()), 1_000, entropy);
+        handle(&mut engine, Input::Elected(1, Vec::new()), 1_000, entropy);
         assert!(engine.sender.is_some());
+    }
+
+    #[test]
+    fn rows_stored_while_the_metas_were_read_for_an_election_are_sent() {
+        let entropy = &mut Counter(0);
+        let mut engine = Engine::new(Config::parse("shop").unwrap(), entropy);
+        engine.handle(Input::Opened(Vec::new(), true), 1_000, entropy);
+        engine.capture(EventKind::Track, "a", "", "", 1_000, entropy).unwrap();
+        let effects = engine.handle(Input::Commit, 1_000, entropy).list().unwrap();
+        let written = effects.into_iter().find_map(|effect| match effect {
+            Effect::Write(id, write) => Some((id, write)),
+            _ => None,
+        });
+        let (id, write) = written.expect("a new lane");
+        engine.handle(Input::Written(id, Ok(())), 1_000, entropy);
+        // The metas were read before that.
+        let effects = engine.handle(Input::Elected(0, Vec::new()), 1_000, entropy).list().unwrap();
+        assert!(effects.contains(&Effect::Survey(0)), "{effects:?}");
+        let effects = engine.handle(Input::Elected(0, write.put), 1_000, entropy).list().unwrap();
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Read { .. })), "{effects:?}");
+        assert!(!effects.contains(&Effect::Survey(0)), "once is enough");
     }
 
     #[test]
     fn a_lane_is_another_pages_only_when_nothing_of_ours_is_on_its_way_there() {
         let entropy = &mut Counter(0);
         let mut engine = Engine::new(Config::parse("shop").unwrap(), entropy);
-        engine.handle(Input::Opened(Vec::new(), true), 1_000, entropy);
+        handle(&mut engine, Input::Opened(Vec::new(), true), 1_000, entropy);
         let mut ids = Vec::new();
         for name in ["a", "b", "c"] {
             engine.capture(EventKind::Track, name, "", "", 1_000, entropy).unwrap();
-            let effects = engine.handle(Input::Commit, 1_000, entropy);
+            let effects = handle(&mut engine, Input::Commit, 1_000, entropy);
             ids.extend(
                 effects.iter().find_map(|effect| if let Effect::Write(id, _) = effect { Some(*id) } else { None }),
             );
         }
         let releases = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::ReleaseLane(_)));
-        engine.handle(Input::Written(ids[0], Ok(())), 1_000, entropy);
-        let effects = engine.handle(Input::Written(ids[1], Err(StoreErrorKind::Quota)), 1_000, entropy);
+        handle(&mut engine, Input::Written(ids[0], Ok(())), 1_000, entropy);
+        let effects = handle(&mut engine, Input::Written(ids[1], Err(StoreErrorKind::Quota)), 1_000, entropy);
         let removal = effects.iter().find_map(|effect| match effect {
-            Effect::Write(id, Write { remove: Some((_, from, _)), .. }) => Some((*id, *from)),
+            Effect::Write(id, Write { remove: Some(Remove { first, .. }), .. }) => Some((*id, *first)),
             _ => None,
         });
         let (removal, from) = removal.expect("what may be stored behind the failed row is removed");
         assert_eq!(from, 2);
         assert!(!releases(&effects));
-        assert!(!releases(&engine.handle(Input::Written(ids[2], Ok(())), 1_000, entropy)));
-        assert!(releases(&engine.handle(Input::Written(removal, Ok(())), 1_000, entropy)));
+        assert!(!releases(&handle(&mut engine, Input::Written(ids[2], Ok(())), 1_000, entropy)));
+        assert!(releases(&handle(&mut engine, Input::Written(removal, Ok(())), 1_000, entropy)));
     }
 
     #[test]
@@ -404,13 +427,13 @@ mod tests {
         let entropy = &mut Counter(0);
         let mut engine = Engine::new(Config::parse("shop").unwrap(), entropy);
         let mut writes = Vec::new();
-        let effects = engine.handle(Input::Opened(Vec::new(), true), 1_000, entropy);
+        let effects = handle(&mut engine, Input::Opened(Vec::new(), true), 1_000, entropy);
         answer(&mut engine, effects, &mut writes, entropy);
         engine.capture(EventKind::Track, "a", "", "", 1_000, entropy).unwrap();
-        let effects = engine.handle(Input::Flush, 1_000, entropy);
+        let effects = handle(&mut engine, Input::Flush, 1_000, entropy);
         let left = answer(&mut engine, effects, &mut writes, entropy);
         assert!(!left.iter().any(|effect| matches!(effect, Effect::Flushed(_))), "nothing is stored yet");
-        let effects = engine.handle(Input::Written(writes.remove(0), Ok(())), 1_001, entropy);
+        let effects = handle(&mut engine, Input::Written(writes.remove(0), Ok(())), 1_001, entropy);
         assert!(effects.iter().any(|effect| matches!(effect, Effect::Read { .. })), "{effects:?}");
         assert!(!effects.iter().any(|effect| matches!(effect, Effect::Flushed(_))), "{effects:?}");
     }

@@ -1,6 +1,6 @@
 //! The page's life: hidden, left, frozen, back, closed.
 
-use super::{Candidate, Effect, Engine, Phase};
+use super::{Candidate, Engine, Phase};
 use crate::core::{error::Code, sender::Batch};
 use crate::ports::{Entropy, StoredRow};
 use alloc::vec;
@@ -15,9 +15,9 @@ impl Engine {
         match &mut self.sender {
             Some(sender) => {
                 sender.want(false);
-                self.step(now);
+                self.step(now, entropy);
             }
-            None => self.effects.push(Effect::Tell("flush".into())),
+            None => self.effects.tell("flush"),
         }
     }
 
@@ -26,7 +26,7 @@ impl Engine {
         self.commit_all(entropy);
         self.send_tail(now);
         if frozen && let Some(chain) = self.given_up.take() {
-            self.effects.push(Effect::ReleaseLane(chain));
+            self.effects.release_lane(&chain);
         }
         if !frozen || self.degraded {
             // What the page still does goes into the same lane; the browser gives the locks back. What is in this
@@ -39,17 +39,17 @@ impl Engine {
         if let Some(lane) = self.recorder.lane.take() {
             // If it is pruned meanwhile, it looks as if it had a hole, and a new one is opened: no harm.
             self.left = Some(Candidate { chain: lane.head.chain.clone(), record: lane.save(), pruned: 0 });
-            self.effects.push(Effect::ReleaseLane(lane.head.chain));
+            self.effects.release_lane(&lane.head.chain);
         }
     }
 
-    pub(super) fn resumed(&mut self, now: u64) {
+    pub(super) fn resumed(&mut self, now: u64, entropy: &mut dyn Entropy) {
         if self.degraded {
-            return self.step(now);
+            return self.step(now, entropy);
         }
-        self.effects.push(Effect::Elect(self.term));
+        self.effects.elect(self.term);
         if let Some(left) = self.left.take().filter(|_| self.recorder.lane.is_none()) {
-            self.effects.push(Effect::TryLane(left.chain.clone()));
+            self.effects.try_lane(&left.chain);
             self.candidates = vec![left];
         }
     }

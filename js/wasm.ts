@@ -1,0 +1,69 @@
+/** Calls into the wasm: texts and numbers in, a text out. Its other side is src/bindings/abi.rs. */
+import type { Checker, Engine, Wasm } from './driver.js'
+
+/** Methods, by number: `Session::call` in src/bindings.rs. */
+const METHODS = [
+  'create',
+  'capture',
+  'identify',
+  'epochs',
+  'reset',
+  'feed',
+  'stats',
+  'chain',
+  'rows',
+  'verdict',
+] as const
+
+/** What the wasm exports. A line is an address. */
+interface Exports extends WebAssembly.Exports {
+  memory: WebAssembly.Memory
+  open(): number
+  room(line: number, bytes: number): number
+  call(line: number, method: number, ...numbers: number[]): number
+  length(line: number): number
+  close(line: number): void
+}
+
+type Method = (...args: (string | number)[]) => string
+type Session = Record<(typeof METHODS)[number], Method>
+
+/** Makes the engine and the verifier out of the compiled wasm. Throws if it is of another version. */
+export function instantiate(module: WebAssembly.Module): Wasm {
+  const memory = (at: number, bytes: number) => new Uint8Array(wasm.memory.buffer, at, bytes)
+  const random = (at: number, bytes: number) => void crypto.getRandomValues(memory(at, bytes))
+  const wasm = new WebAssembly.Instance(module, { page: { random } }).exports as Exports
+  const forgotten = new FinalizationRegistry(wasm.close)
+  const encoder = new TextEncoder()
+  const decoder = new TextDecoder()
+
+  function open(): Session {
+    const line = wasm.open()
+    const methods = METHODS.map((name, method): [string, Method] => [
+      name,
+      (...args) => {
+        const numbers: number[] = []
+        for (const arg of args)
+          if (typeof arg === 'string') {
+            const text = encoder.encode(arg)
+            memory(wasm.room(line, text.length), text.length).set(text)
+          } else numbers.push(arg)
+        return decoder.decode(memory(wasm.call(line, method, ...numbers), wasm.length(line)))
+      },
+    ])
+    const session = Object.fromEntries(methods) as Session
+    forgotten.register(session, line)
+    return session
+  }
+
+  return {
+    Core: {
+      create(config) {
+        const session = open()
+        return session.create(config) ? undefined : (session as unknown as Engine)
+      },
+    },
+    // A constructor may return an object of its own.
+    Checker: open as unknown as new () => Checker,
+  }
+}
