@@ -8,9 +8,8 @@
 //! ```
 //! All hashes are hashed and stored as lower-case hex of 32 bytes.
 
-use super::{decimal, hex, row::Row};
+use super::{decimal, hex, row::Row, sha256::Sha256};
 use alloc::string::String;
-use sha2::{Digest, Sha256};
 
 /// Stands for "no earlier chain" where a genesis would name the head of one.
 pub const NO_HEAD: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -22,11 +21,11 @@ pub struct Hash(pub [u8; 32]);
 impl Hash {
     /// The SHA-256 of all parts, one after the other.
     pub fn of(parts: &[&str]) -> Self {
-        let mut hasher = Sha256::new();
+        let mut hash = Sha256::default();
         for part in parts {
-            hasher.update(part.as_bytes());
+            hash.update(part.as_bytes());
         }
-        Self(hasher.finalize().into())
+        Self(hash.finish())
     }
 
     /// As 64 lower-case hex digits.
