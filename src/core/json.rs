@@ -4,7 +4,7 @@
 //! so that what JavaScript printed is what is hashed; the writer sorts keys and escapes everything outside 0x20 to
 //! 0x7E, so that no charset, normalisation or byte order mark on the way can change a body.
 
-use super::decimal;
+use super::{decimal, move_last};
 use alloc::{string::String, vec::Vec};
 
 /// How deep lists and maps may nest; deeper input is refused, so that reading never exhausts the stack.
@@ -383,9 +383,8 @@ impl Members {
 
     /// Adds one in its place, behind those of the same name.
     pub fn insert(&mut self, name: String, value: String) {
-        // Insertion: few entries, most of them in order already; a general sort is 2 KB of wasm.
-        let at = self.0.partition_point(|(other, _)| *other <= name);
-        self.0.insert(at, (name, value));
+        self.0.push((name, value));
+        move_last(&mut self.0, |a, b| a.0 > b.0);
     }
 
     /// Takes away those of a name.
