@@ -56,7 +56,8 @@ pub enum Namespace {
 
 /// Turns calls into rows. Owns whatever must not outlive an epoch.
 pub struct Recorder {
-    config: Config,
+    /// What it was made with.
+    pub config: Config,
     keyring: Keyring,
     keyring_unsaved: bool,
     taint: Taint,

@@ -390,21 +390,20 @@ impl Sender {
     fn erase(&mut self, lines: &[String], now: u64) -> Step {
         let Some(target) = self.targets.get_mut(self.at) else { return Step::Rest };
         let from = target.settled.first_open();
-        let rows = lines.iter().map_while(|line| Row::parse(line)).zip(from..);
-        let rows: Vec<_> = rows.take_while(|(row, seq)| row.seq == *seq).map(|(row, _)| row).collect();
-        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+        let mut add = Vec::new();
+        for (line, seq) in lines.iter().zip(from..) {
+            let Some(row) = Row::parse(line).filter(|row| row.seq == seq) else { break };
+            if !target.settled.contains(seq) {
+                target.settled.give_up(seq, Fate::Overflow);
+            }
+            add.push(row.erased().stored());
+        }
+        let Some(last) = add.last() else {
             // What is behind a hole cannot be sent, so it need not be given up.
             target.top = from.saturating_sub(1);
             return self.step(now);
         };
-        let remove = Remove { chain: target.chain.clone(), first: first.seq, last: last.seq };
-        let mut add = Vec::new();
-        for row in &rows {
-            if !target.settled.contains(row.seq) {
-                target.settled.give_up(row.seq, Fate::Overflow);
-            }
-            add.push(row.erased().stored());
-        }
+        let remove = Remove { chain: target.chain.clone(), first: from, last: last.seq };
         self.flight = Flight::Settling;
         target.settle(Some(remove), add)
     }

@@ -30,7 +30,7 @@ impl Engine {
         } else {
             // What is in this page's memory nobody else can send.
             self.degraded = true;
-            self.sender = Some(Sender::new(&self.config, &[]));
+            self.sender = Some(Sender::new(&self.recorder.config, &[]));
             self.effects.warn(Code::StorageDisabled);
         }
         let epoch = self.recorder.epoch(now);
@@ -131,8 +131,9 @@ impl Engine {
         for row in rows {
             if let Some(last) = group.last().filter(|last| last.chain != row.chain) {
                 let key = joined(META_LANE, &last.chain);
-                let own: Vec<_> = put.iter().filter(|(name, _)| *name == key).cloned().collect();
-                self.write(core::mem::take(&mut group), &own);
+                let own = put.iter().position(|(name, _)| *name == key);
+                let own = own.and_then(|at| put.get(at..=at)).unwrap_or_default();
+                self.write(core::mem::take(&mut group), own);
             }
             group.push(row);
         }
@@ -276,7 +277,7 @@ impl Engine {
         self.effects.degrade();
         self.degraded = true;
         self.durable_until = self.last_id;
-        self.sender = Some(Sender::new(&self.config, &[]));
+        self.sender = Some(Sender::new(&self.recorder.config, &[]));
         self.take_back(&mut lost);
         lost.append(&mut self.unwritten);
         if let Some(lane) = self.recorder.lane.take() {

@@ -45,7 +45,6 @@ struct Candidate {
 
 /// One client's state.
 pub struct Engine {
-    config: Config,
     phase: Phase,
     recorder: Recorder,
     /// Drops while no lane is open.
@@ -96,8 +95,7 @@ impl Engine {
     /// A client with this configuration that has not started.
     pub fn new(config: Config, entropy: &mut dyn Entropy) -> Self {
         Self {
-            recorder: Recorder::new(config.clone(), entropy),
-            config,
+            recorder: Recorder::new(config, entropy),
             phase: Phase::Starting,
             drops: Drops::default(),
             candidates: Vec::new(),
@@ -248,7 +246,7 @@ impl Engine {
     /// give them up (every page is hidden, the store hangs): so there is an end to it.
     fn is_full(&self) -> bool {
         let next = self.recorder.lane.as_ref().map_or(0, |lane| lane.head.seq + 1);
-        next.saturating_sub(self.unsettled_from) >= PLACES * self.config.limits.rows
+        next.saturating_sub(self.unsettled_from) >= PLACES * self.recorder.config.limits.rows
     }
 
     fn drop_one(&mut self, code: Code) {
