@@ -29,7 +29,7 @@ test('a database that never opens is given up, and events are kept in memory', a
   vi.stubGlobal('indexedDB', { open: () => ({}) })
   const feed = vi.fn((..._: unknown[]) => '')
   const Driver = driverOf({ Core: { create: () => ({ feed }) }, Checker: class {} } as unknown as Wasm)
-  void new Driver('{"deployment":"shop"}', {} as never).start()
+  void new Driver('shop', {} as never).start()
   await vi.advanceTimersByTimeAsync(4999)
   expect(feed).not.toHaveBeenCalled()
   await vi.advanceTimersByTimeAsync(1)
