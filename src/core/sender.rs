@@ -345,7 +345,7 @@ impl Sender {
         let mut before = target.settled.base.as_ref().map(|base| (base.seq, base.link.clone()));
         let mut batch = Batch { chain: target.chain.clone(), epoch: target.epoch, ..Batch::default() };
         for (at, line) in lines.into_iter().enumerate() {
-            let Some(row) = Row::parse(&line).filter(|row| row.chain == target.chain) else { break };
+            let Some(mut row) = Row::parse(&line).filter(|row| row.chain == target.chain) else { break };
             let settled = target.settled.contains(row.seq);
             let follows = match &before {
                 Some((seq, link)) if row.seq == seq + 1 => row.links_to(Some(link)),
@@ -356,8 +356,13 @@ impl Sender {
                 break;
             }
             if !settled {
-                let given_up = target.settled.is_given_up(row.seq);
-                batch.push(row.seq, row.t, if given_up { row.erased().line() } else { line });
+                let line = if target.settled.is_given_up(row.seq) {
+                    row.erase();
+                    row.line()
+                } else {
+                    line
+                };
+                batch.push(row.seq, row.t, line);
             }
             before = Some((row.seq, row.link));
         }
@@ -392,11 +397,12 @@ impl Sender {
         let from = target.settled.first_open();
         let mut add = Vec::new();
         for (line, seq) in lines.iter().zip(from..) {
-            let Some(row) = Row::parse(line).filter(|row| row.seq == seq) else { break };
+            let Some(mut row) = Row::parse(line).filter(|row| row.seq == seq) else { break };
             if !target.settled.contains(seq) {
                 target.settled.give_up(seq, Fate::Overflow);
             }
-            add.push(row.erased().stored());
+            row.erase();
+            add.push(row.stored());
         }
         let Some(last) = add.last() else {
             // What is behind a hole cannot be sent, so it need not be given up.
