@@ -186,6 +186,13 @@ export function makeTrail(
       deliver: (rows, meta, exit) => inTurn(() => transport?.deliver(rows, meta, exit)) ?? Promise.resolve(later),
       warn: (code) => inTurn(() => warn(code as Code)),
       note: (type, detail) => inTurn(() => debug && emit(activity(type, detail))),
+      erased: () =>
+        inTurn(() => {
+          consent = 'denied'
+          halt()
+          counts.forget()
+          dropQueue('consent')
+        }),
     }
   }
 
@@ -207,7 +214,7 @@ export function makeTrail(
     starting = (async () => {
       await stopping
       if (over()) return
-      if (typeof globalThis.crypto?.getRandomValues !== 'function') return fail('no_crypto')
+      if (!globalThis.crypto?.getRandomValues) return fail('no_crypto')
       const Core = await load()
       if (over()) return
       if (typeof Core === 'string') return fail(Core)
@@ -282,7 +289,7 @@ export function makeTrail(
     const opening = started
     const last = halt()
     counts.forget()
-    stopping = Promise.resolve(stopping)
+    stopping = stopping
       .then(async () => {
         const Core = last ? undefined : await load()
         const target = last ?? (typeof Core === 'function' && new Core(config, hostFor(-1)))

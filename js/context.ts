@@ -1,5 +1,7 @@
 /** Where a page view happened, without what tells who or what exactly it was about. */
 
+import { theDocument } from './page.js'
+
 /** The core takes longer strings for prose, which holds names, and replaces them. */
 const MAX_URL = 256
 
@@ -27,10 +29,10 @@ function identifying(text: string): boolean {
 
 const reduce = (text: string): string => (identifying(text) ? ':id' : text)
 
-/** Origin and path with ids replaced; query and fragment go but for `utm_*`. Empty for pages that are not on the web. */
-export function reduceUrl(address: string): string {
+/** Origin and path with ids replaced; query and fragment go but for `utm_*`. None for pages that are not on the web. */
+export function reduceUrl(address: string): string | undefined {
   const url = parse(address)
-  if (!url) return ''
+  if (!url) return
   // What follows a semicolon is a session id more often than not.
   const path = url.pathname.split('/').map((segment) => reduce(segment.split(';')[0] ?? ''))
   const campaign = [...url.searchParams].filter(([name]) => /^utm_[a-z_]+$/.test(name))
@@ -39,7 +41,7 @@ export function reduceUrl(address: string): string {
 }
 
 /** The origin alone. */
-export const reduceReferrer = (address: string): string => parse(address)?.origin ?? ''
+export const reduceReferrer = (address: string): string | undefined => parse(address)?.origin
 
 function parse(address: string): URL | undefined {
   try {
@@ -50,9 +52,8 @@ function parse(address: string): URL | undefined {
   }
 }
 
-/** The context of a page view as JSON for the core. */
+/** The context of a page view as JSON for the core. A worker has none: its address is that of its script. */
 export function pageContext(): string {
-  const url = reduceUrl(location.href)
-  const ref = reduceReferrer(document.referrer)
-  return JSON.stringify({ url: url || undefined, ref: ref || undefined })
+  const document = theDocument()
+  return document ? JSON.stringify({ url: reduceUrl(location.href), ref: reduceReferrer(document.referrer) }) : ''
 }

@@ -2,7 +2,7 @@ import { makeTrail } from './client.js'
 import type { LoadCore } from './core.js'
 import { say } from './errors.js'
 import { readOptions, type Settings } from './options.js'
-import { inPage, page } from './page.js'
+import { inBrowser, page } from './page.js'
 import type { EventMap, Options, Props, Trail } from './types.js'
 
 /** The type of `createTrail()`, with what an entry adds to the options. */
@@ -13,12 +13,11 @@ export type CreateTrail<Extra = unknown> = <Events extends EventMap<Events> = Re
 /** Makes the `createTrail()` of an entry from its way to load the core; tests pass a core of their own. */
 export function createClient<Extra = unknown>(load: LoadCore<Options & Extra>): CreateTrail<Extra> {
   return (options) => {
-    // Nothing here can do harm, but it can't do anything either; so neither is anything checked nor kept.
-    if (!inPage()) return makeTrail(idle, nothing, 'no_dom', nothing) as Trail<never>
-    const settings = readOptions(options)
+    // On a server nothing can do harm, but it can't do anything either; so neither is anything checked, said nor kept.
+    const settings = inBrowser() ? readOptions(options) : { code: 'no_dom' as const, option: '' }
     if ('code' in settings) {
       const { code, option } = settings
-      say('warn', code, `${option}: `)
+      if (option) say('warn', code, `${option}: `)
       return makeTrail(idle, nothing, code, nothing) as Trail<never>
     }
     const { trails } = page()
@@ -38,7 +37,7 @@ export function createClient<Extra = unknown>(load: LoadCore<Options & Extra>): 
   }
 }
 
-const nothing = () => Promise.resolve('no_dom' as const)
+const nothing = async () => 'no_dom' as const
 
 /** Settings of a client that does nothing. */
-const idle = { consent: 'denied', config: '' } as Settings
+const idle = { consent: 'denied' } as Settings

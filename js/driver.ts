@@ -10,7 +10,7 @@ import { openIdb } from './browser/idb.js'
 import { type Happening, listen } from './browser/lifecycle.js'
 import { hasLocks, tryLock, waitLock } from './browser/locks.js'
 import { memoryStore } from './browser/memory.js'
-import { overlay } from './browser/overlay.js'
+import { type Overlay, overlay } from './browser/overlay.js'
 import { type Store, StoreError, type Write } from './browser/store.js'
 import type { Core, CoreClass, CoreStats, Host } from './core.js'
 import type { Verdict } from './types.js'
@@ -58,6 +58,7 @@ export const INPUTS = [
   'Hurry',
   'Close',
   'Erase',
+  'Restored',
 ] as const
 
 /** Effects, by number: `Effect` in src/core/engine/effect.rs; a batch for a leaving page has a number of its own. */
@@ -79,6 +80,7 @@ export const EFFECTS = [
   'Warn',
   'Note',
   'Survey',
+  'Restore',
 ] as const
 
 /** Ends an item of a list. */
@@ -121,6 +123,8 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
     /** The store once it is there, so that a write needs no promise to begin. */
     #open: Store | undefined
     #durable = false
+    /** The store while the durable one takes nothing. */
+    #overlay: Overlay | undefined
     readonly #lanes = new Map<string, Promise<(() => void) | undefined>>()
     #leave: (() => void) | undefined
     #ready: ((kind: string) => void)[] = []
@@ -137,7 +141,10 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
     }
 
     start() {
-      const channel = openChannel(this.#name, (message) => this.#feed('Heard', 0, message))
+      const channel = openChannel(this.#name, (message) => {
+        this.#feed('Heard', 0, message)
+        if (message === 'erased') this.#end()
+      })
       const deaf = listen((what) => this.#feed(...HAPPENINGS[what]))
       this.#tell = channel.post
       // Where pages cannot hear each other, the one that sends looks for itself.
@@ -242,6 +249,16 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       for (const chain of [...this.#lanes.keys()]) this.#release(chain)
     }
 
+    /** What another page has erased must not come back: not even a question may open the database again. */
+    #end() {
+      this.#letGo()
+      void this.#store?.then(
+        (store) => store.close(),
+        () => {},
+      )
+      this.#host.erased()
+    }
+
     #connect(): Promise<Store> {
       this.#store ??= openInTime(this.#name).then((store) => this.#use(store, true))
       return this.#store
@@ -256,6 +273,17 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       this.#store = Promise.resolve(store)
       this.#durable = durable
       return store
+    }
+
+    /** Goes on in the durable store with all that is in memory, if it takes it. */
+    #restore() {
+      return this.#overlay?.restore().then(
+        (store) => {
+          this.#use(store, true)
+          this.#feed('Restored', 1)
+        },
+        () => this.#feed('Restored', 0),
+      )
     }
 
     #commitSoon() {
@@ -320,7 +348,10 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
           return this.#tell?.(text)
         case 'Degrade':
           // Only a write that failed makes a page degrade, so there is a store.
-          return this.#use(overlay(this.#open as Store), false)
+          this.#overlay = overlay(this.#open as Store)
+          return this.#use(this.#overlay, false)
+        case 'Restore':
+          return this.#restore()
         case 'Ready':
           return settle(this.#ready, this.#durable ? 'indexeddb' : 'memory')
         case 'Flushed':

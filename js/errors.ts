@@ -37,7 +37,7 @@ export const MESSAGES = {
   endpoint_refused: 'the endpoint refuses requests; check its address and rights; events stay stored',
   endpoint_failed: 'encode() or settle() of the endpoint failed; events stay stored',
   // What the browser lacks.
-  no_dom: 'there is no page here; nothing is recorded',
+  no_dom: 'no page or worker is here; nothing is recorded',
   no_crypto: 'crypto is missing; nothing is recorded',
   wasm_blocked: "WebAssembly is blocked; allow script-src 'wasm-unsafe-eval'; nothing is recorded",
   wasm_failed: 'the wasm could not be loaded or unpacked; nothing is recorded',

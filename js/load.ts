@@ -38,7 +38,8 @@ function webAssemblyWorks(): boolean {
 /** Unpacks inlined bytes: base64 of zlib data. Plain base64 would be a third larger after the server's compression. */
 export async function inflate(text: string): Promise<ArrayBuffer> {
   const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'))).arrayBuffer()
+  const stream = new Response(bytes).body as ReadableStream<Uint8Array<ArrayBuffer>>
+  return new Response(stream.pipeThrough(new DecompressionStream('deflate'))).arrayBuffer()
 }
 
 /** The wasm: compiled, as bytes, as a response, or an address to fetch it from (string or URL). */

@@ -1,6 +1,6 @@
 import { json } from './endpoints/json.js'
 import type { Code } from './errors.js'
-import { inPage } from './page.js'
+import { baseAddress } from './page.js'
 import type { Activity, ConsentState, Endpoint, Options } from './types.js'
 
 /** Options that were read and checked. */
@@ -119,7 +119,7 @@ export const isConsent = (state: unknown): state is ConsentState =>
 /** An absolute address on the web, or an exception. */
 function webUrl(address: unknown): string {
   if (typeof address !== 'string' && !(address instanceof URL)) throw 0
-  const url = new URL(address, inPage() ? document.baseURI : undefined)
+  const url = new URL(address, baseAddress())
   if (!/^https?:$/.test(url.protocol)) throw 0
   return url.href
 }

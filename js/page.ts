@@ -16,5 +16,15 @@ export function page(): Page {
   return holder[key]
 }
 
-/** Whether there is a page at all: not so on a server, nor in a worker. */
-export const inPage = (): boolean => typeof window === 'object' && typeof document === 'object'
+/** The page's document; none in a worker, nor on a server. */
+export const theDocument = (): Document | undefined => globalThis.document
+
+/**
+ * Whether there is a page, or a worker of any kind that can store; not so on a server. Runtimes that call their servers
+ * workers have neither `importScripts()` nor IndexedDB.
+ */
+export const inBrowser = (): boolean =>
+  theDocument() ? !!globalThis.window : 'importScripts' in globalThis && 'indexedDB' in globalThis
+
+/** What relative addresses are relative to: the page, or a worker's origin, as its script may be a blob. */
+export const baseAddress = (): string => theDocument()?.baseURI ?? origin

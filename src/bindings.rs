@@ -187,6 +187,7 @@ fn input(kind: u64, number: u64, text: &str, list: &str) -> Option<Input> {
         15 => Input::Hurry,
         16 => Input::Close,
         17 => Input::Erase,
+        18 => Input::Restored(number == 1),
         _ => return None,
     })
 }

@@ -3,16 +3,17 @@
 use crate::epochs;
 use crate::error::Code;
 use crate::export::export;
+use crate::forms::Failure;
 use crate::serve::{self, Config, Origins};
 use crate::store::{DEFAULT_DEPLOYMENT, Expected, Store};
-use crate::verify::{self, Failure, Size};
+use crate::verify::{self, Size};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nymtrail::core::epoch::Period;
 use serde_json::json;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const ABOUT: &str = "Collects Nymtrail's events and shows whether a chain of them was altered.
 
@@ -32,6 +33,7 @@ const VERIFY_EXAMPLES: &str = "Exit code: 0 every chain holds; 1 the check could
 Examples:
   nymtrail verify nymtrail.db
   nymtrail verify rows.ndjson --expect-size 0d0624f6=10001   find a tail that was cut off
+  nymtrail verify events.json.gz                             the export of another service
   nymtrail export --db nymtrail.db | nymtrail verify - --format json";
 
 /// The command line.
@@ -47,7 +49,7 @@ pub struct Cli {
 enum Command {
     /// Take events over HTTP, store them, and publish the epochs document
     Serve(ServeArgs),
-    /// Check the chains in a store or in NDJSON, and say which row is the first bad one
+    /// Check the chains in a store or in an export, and say which row is the first bad one
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
     /// Write all rows to standard output as NDJSON, ordered by chain and seq
@@ -87,7 +89,7 @@ struct ServeArgs {
     /// [default: pages of this server alone]
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     allow_origin: Vec<String>,
-    /// The largest request that is taken, such as 512KiB, 1MiB or a number of bytes
+    /// The largest request that is taken, packed or not, such as 512KiB, 1MiB or a number of bytes
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = size)]
     max_body: usize,
     /// A folder of files to serve beside the API, such as the demo
@@ -100,7 +102,8 @@ struct ServeArgs {
 
 #[derive(Debug, Args)]
 struct VerifyArgs {
-    /// A store, a file of NDJSON rows, or `-` for NDJSON on standard input
+    /// A store, an export, or `-` for an export on standard input: NDJSON, one JSON document or CSV, also gzipped, with
+    /// rows as they are or under the names nt_* in the events of another service
     #[arg(value_name = "FILE")]
     input: PathBuf,
     /// How to print the verdict
@@ -176,17 +179,28 @@ fn run_serve(args: ServeArgs) -> Result<(), Code> {
     if args.demo && !args.listen.ip().is_loopback() {
         return Err(Code::DemoOnLoopback);
     }
+    if args.www.as_deref().is_some_and(|www| lies_in(&args.store.db, www)) {
+        return Err(Code::StoreInWww);
+    }
     let config =
         Config { origins: Origins::of(&args.allow_origin), max_body: args.max_body, www: args.www, demo: args.demo };
     serve::run(args.store.open()?, args.store.db, args.listen, config)
 }
 
+/// Whether the file, which need not be there yet, is in the folder or below it.
+fn lies_in(file: &Path, folder: &Path) -> bool {
+    let absolute = |path: &Path| path.canonicalize().ok();
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Some(folder) = absolute(folder) else { return false };
+    [absolute(parent), absolute(file)].iter().flatten().any(|path| path.starts_with(&folder))
+}
+
 fn run_verify(args: &VerifyArgs) -> u8 {
-    let checked = verify::check_file(&args.input).and_then(|report| {
-        let tails = verify::missing_tails(&report, &args.expect_size)?;
-        Ok((report, tails))
+    let checked = verify::check_file(&args.input).and_then(|checked| {
+        let tails = verify::missing_tails(&checked.report, &args.expect_size)?;
+        Ok((checked, tails))
     });
-    let (report, tails) = match (checked, args.format) {
+    let (checked, tails) = match (checked, args.format) {
         (Ok(checked), _) => checked,
         (Err(failure), Format::Text) => return fail(failure),
         (Err(Failure { code, line }), Format::Json) => {
@@ -195,13 +209,13 @@ fn run_verify(args: &VerifyArgs) -> u8 {
         }
     };
     let text = match args.format {
-        Format::Text => verify::to_text(&report, &tails),
-        Format::Json => format!("{}\n", verify::to_json(&report, &tails)),
+        Format::Text => verify::to_text(&checked, &tails),
+        Format::Json => format!("{}\n", verify::to_json(&checked, &tails)),
     };
     if let Err(code) = print(&text) {
         return fail(code.into());
     }
-    if verify::verdict(&report, &tails) != "holds" {
+    if verify::verdict(&checked.report, &tails) != "holds" {
         2
     } else if args.require != Level::Chained {
         eprintln!(

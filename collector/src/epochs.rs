@@ -80,12 +80,13 @@ pub fn rotate(store: &mut Store, now: u64) -> Result<Vec<u64>, Code> {
 }
 
 /// The text of the document for `now`: the current epoch, and near its end the next one as well. Rotates first if
-/// that is due.
+/// that is due. If it fails, what was made ahead is published all the same: a full disk is no reason to hold it back.
 ///
 /// # Errors
 /// `unavailable`.
 pub fn document(store: &mut Store, now: u64) -> Result<String, Code> {
-    rotate(store, now)?;
+    // A failure was logged where it happened, and the next call tries again.
+    let _ = rotate(store, now);
     let (current, last) = (store.period.id(now), store.period.id(now + EARLY_MS));
     let epochs = (current..=last).map(|id| published(store.db(), id)).collect::<Result<Vec<_>, _>>()?;
     Ok(epoch::document(&store.deployment, &epochs))
@@ -193,6 +194,27 @@ mod tests {
             keyring.accept(&document(&mut store, now).unwrap(), "shop").unwrap();
             assert_eq!(keyring.current(now).unwrap().id, now / DAY);
         }
+    }
+
+    #[test]
+    fn a_full_disk_holds_back_no_epoch_that_was_made_ahead() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = open(dir.path());
+        published_at(&mut store, NOW);
+        // Nothing can be written while somebody else writes, which is as good as a full disk.
+        let other = Connection::open(dir.path().join("a.db")).unwrap();
+        store.db().busy_timeout(std::time::Duration::ZERO).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        assert_eq!(rotate(&mut store, NOW + DAY), Err(Code::Unavailable));
+        let tomorrow = published_at(&mut store, NOW + DAY);
+        assert_eq!(
+            document(&mut store, NOW + 2 * DAY),
+            Err(Code::Unavailable),
+            "the commitment after it is not made yet"
+        );
+        other.execute_batch("COMMIT").unwrap();
+        assert_eq!(published_at(&mut store, NOW + DAY), tomorrow);
+        assert_eq!(published_at(&mut store, NOW + 2 * DAY)[0].0, 20_719);
     }
 
     #[test]

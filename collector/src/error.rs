@@ -40,6 +40,8 @@ codes! {
     MalformedBatch = "malformed_batch", Some(400), "the body is not a batch; send a JSON object with deployment, epoch, sent_at, age_ms and rows";
     /// A body that is not UTF-8.
     InvalidUtf8 = "invalid_utf8", Some(400), "the text is not UTF-8; a row is written in ASCII, so it was changed on its way";
+    /// Compressed data that can't be unpacked.
+    MalformedGzip = "malformed_gzip", Some(400), "the gzip data is damaged or cut short; compress it again, or do without";
     /// A batch for somebody else.
     WrongDeployment = "wrong_deployment", Some(403), "this collector serves another deployment; compare the name in createTrail() with --deployment";
     /// A path that leads nowhere.
@@ -50,12 +52,14 @@ codes! {
     RequestTimeout = "request_timeout", Some(408), "the body did not arrive in time; send it again";
     /// A body over the limit.
     BodyTooLarge = "body_too_large", Some(413), "the body is over the limit of this collector; send fewer rows at a time";
-    /// A content type that can't hold a batch.
-    UnsupportedMediaType = "unsupported_media_type", Some(415), "send the batch as text/plain or application/json, not compressed";
+    /// A content type or an encoding that can't hold a batch.
+    UnsupportedMediaType = "unsupported_media_type", Some(415), "send the batch as text/plain or application/json, as it is or gzipped";
     /// An epoch the collector doesn't take events of.
     UnknownEpoch = "unknown_epoch", Some(422), "this epoch is not open: it lies ahead, ended more than 48 hours ago, or is not the one the chain was begun under";
     /// The store can't be written or read just now.
     Unavailable = "unavailable", Some(503), "the store can't be used at the moment; nothing was taken, try again later";
+    /// More bodies at once than there is room for.
+    Overloaded = "overloaded", Some(503), "too much is arriving at once; nothing of this request was taken, try again later";
     /// A defect of the collector.
     Internal = "internal", Some(500), "the collector failed; nothing of this request was taken, and its log says where";
 
@@ -86,11 +90,13 @@ codes! {
     /// A store with epochs of another length.
     StorePeriod = "store_period", None, "this store has epochs of another length; leave --epoch out, or start with a new file";
     /// Input without a single row.
-    NoRows = "no_rows", None, "there are no rows, so there is nothing to say about them";
+    NoRows = "no_rows", None, "no row of a chain was found, neither with the columns as they are nor named nt_*, so there is nothing to say";
     /// `--expect-size` that can't be matched to a chain.
     WhichChain = "which_chain", None, "a size without a chain fits input with exactly one chain; write --expect-size CHAIN=N";
     /// Demo helpers on an address that others can reach.
     DemoOnLoopback = "demo_on_loopback", None, "--demo lets anyone damage the store, so it needs a loopback address such as --listen 127.0.0.1:8787";
+    /// A store where everybody could fetch it.
+    StoreInWww = "store_in_www", None, "the store, which holds salts, lies in the folder given to --www, which is served to everybody; keep it elsewhere with --db";
     /// An address that can't be bound.
     CannotListen = "cannot_listen", None, "the address can't be listened on; another program may hold the port, so try another --listen";
     /// An output that can't be written.

@@ -1,7 +1,8 @@
 //! From a batch to an answer for each of its rows.
 //!
-//! A batch is read and checked as a whole ([`Batch::read`], [`Batch::check`]); then each row is judged by the rows
-//! around its place ([`judge`]) and stored, all in one transaction ([`take`]). One bad row costs itself only.
+//! A batch is read and checked as a whole ([`Batch::read`], [`Batch::check`]), which needs no store; then each row is
+//! judged by the rows around its place ([`judge`]) and stored, all in one transaction ([`take`]). One bad row costs
+//! itself only.
 
 use crate::epochs;
 use crate::error::Code;
@@ -9,12 +10,13 @@ use crate::rows::{self, Claim};
 use crate::store::read_row;
 use nymtrail::core::{chain, epoch::Period, row::Row};
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// A batch as it arrives.
+/// A batch as it arrived, its rows read.
 #[derive(Debug, Deserialize)]
-pub struct Batch<'a> {
+pub struct Batch {
     /// The deployment its events belong to.
     pub deployment: String,
     /// The epoch of all its chains; `null` in the mode `random`.
@@ -24,17 +26,38 @@ pub struct Batch<'a> {
     pub sent_at: f64,
     /// The age of its newest event at the time of sending, in ms. Not kept.
     pub age_ms: f64,
-    /// The rows, each the exact text it was linked and stored as.
-    #[serde(borrow)]
-    pub rows: Vec<&'a RawValue>,
+    /// The rows; of what can't be one, the place that it claims.
+    #[serde(deserialize_with = "read_rows")]
+    pub rows: Vec<Result<Row, Claim>>,
 }
 
-impl<'a> Batch<'a> {
+/// More rows than this must have [`ROW_BYTES`] on average.
+const FEW_ROWS: usize = 64;
+/// No row is shorter: its hashes alone take more.
+const ROW_BYTES: usize = 64;
+
+/// Reads each row from the exact text it was linked and stored as. A list of hundreds of thousands of next to nothing is
+/// refused as a whole, as the answer for each of them would be many times what was sent.
+fn read_rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Result<Row, Claim>>, D::Error> {
+    let texts = Vec::<&RawValue>::deserialize(deserializer)?;
+    let bytes: usize = texts.iter().map(|text| text.get().len()).sum();
+    if texts.len() > FEW_ROWS && bytes < texts.len() * ROW_BYTES {
+        return Err(D::Error::custom("no rows"));
+    }
+    let read = |text: &RawValue| match rows::parse(text.get()) {
+        Some(row) if rows::is_storable(&row) => Ok(row),
+        Some(row) => Err(Claim::from(&row)),
+        None => Err(Claim::read(text.get())),
+    };
+    Ok(texts.into_iter().map(read).collect())
+}
+
+impl Batch {
     /// Reads a request's body.
     ///
     /// # Errors
     /// `invalid_utf8`, `malformed_batch`.
-    pub fn read(body: &'a [u8]) -> Result<Self, Code> {
+    pub fn read(body: &[u8]) -> Result<Self, Code> {
         let text = std::str::from_utf8(body).map_err(|_| Code::InvalidUtf8)?;
         serde_json::from_str(text).map_err(|_| Code::MalformedBatch)
     }
@@ -128,27 +151,17 @@ impl Answer {
 /// # Errors
 /// `unavailable`.
 pub fn take(db: &Connection, batch: &Batch) -> Result<Answer, Code> {
-    let parsed: Vec<Result<Row, Claim>> = batch
-        .rows
-        .iter()
-        .map(|text| match rows::parse(text.get()) {
-            Some(row) if rows::is_storable(&row) => Ok(row),
-            Some(row) => Err(Claim::from(&row)),
-            None => Err(Claim::read(text.get())),
-        })
-        .collect();
     // A row needs the one before it, wherever in the batch that stands.
-    let mut order: Vec<usize> = (0..parsed.len()).collect();
-    let key = |at: &usize| match &parsed[*at] {
+    let mut order: Vec<(usize, &Result<Row, Claim>)> = batch.rows.iter().enumerate().collect();
+    order.sort_by_key(|(_, row)| match row {
         Ok(row) => (Some(row.chain.as_str()), Some(row.seq)),
         Err(claim) => (claim.chain.as_deref(), claim.seq),
-    };
-    order.sort_by(|a, b| key(a).cmp(&key(b)));
+    });
 
-    let mut results: Vec<Option<RowAnswer>> = vec![None; parsed.len()];
+    let mut results: Vec<Option<RowAnswer>> = vec![None; batch.rows.len()];
     let mut forked: Option<&Row> = None;
-    for at in order {
-        let (claim, outcome) = match &parsed[at] {
+    for (at, row) in order {
+        let (claim, outcome) = match row {
             Ok(row) => {
                 let outcome = take_row(db, batch, row, forked)?;
                 forked = if outcome == Err(Code::Fork) { Some(row) } else { forked };
@@ -233,6 +246,13 @@ fn check_genesis(batch: &Batch, row: &Row) -> Result<(), Code> {
     }
 }
 
+/// The statement for those rows of a chain.
+macro_rules! select {
+    ($which:literal) => {
+        concat!("SELECT chain, seq, t, gprev, salt, body, bc, link FROM events WHERE chain = ? AND ", $which)
+    };
+}
+
 /// What surrounds the place that a row claims.
 #[derive(Clone, Debug, Default)]
 pub struct Place {
@@ -251,20 +271,20 @@ pub struct Place {
 
 impl Place {
     fn find(db: &Connection, row: &Row, forked: Option<&Row>) -> Result<Self, Code> {
-        let find = |condition: &str| -> Result<Option<Row>, Code> {
-            let sql = format!(
-                "SELECT chain, seq, t, gprev, salt, body, bc, link FROM events WHERE chain = ? AND {condition}"
-            );
-            let found = db.prepare_cached(&sql)?.query_row(params![row.chain, row.seq], read_row);
-            found.optional()?.transpose()
+        let find = |statement: &str| -> Result<Vec<Row>, Code> {
+            let mut statement = db.prepare_cached(statement)?;
+            let found = statement.query_map(params![row.chain, row.seq], read_row)?;
+            found.map(|row| row?).collect()
         };
-        let (below, above) = (find("seq < ? ORDER BY seq DESC LIMIT 1")?, find("seq > ? ORDER BY seq LIMIT 1")?);
+        let below = find(select!("seq < ? ORDER BY seq DESC LIMIT 1"))?.pop();
+        let mut above = find(select!("seq >= ? ORDER BY seq LIMIT 2"))?.into_iter().peekable();
+        let same = above.next_if(|other| other.seq == row.seq);
         let before = match &below {
             Some(below) if below.seq + 1 == row.seq => vec![below.link.clone()],
             _ => claims(db, row)?,
         };
         let forked = forked.filter(|before| before.chain == row.chain && before.seq + 1 == row.seq);
-        Ok(Self { same: find("seq = ?")?, below, above, before, forked: forked.map(|before| before.link.clone()) })
+        Ok(Self { same, below, above: above.next(), before, forked: forked.map(|before| before.link.clone()) })
     }
 }
 

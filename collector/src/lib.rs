@@ -5,9 +5,11 @@
 //! the chain itself come from the library `nymtrail`, the same code that runs in the browser.
 
 pub mod cli;
+pub mod columns;
 pub mod epochs;
 pub mod error;
 pub mod export;
+pub mod forms;
 pub mod ingest;
 pub mod rows;
 pub mod serve;

@@ -4,7 +4,7 @@ use nymtrail::core::hex;
 use nymtrail::core::row::{MAX_INTEGER, Row};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use std::collections::HashMap;
+use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,7 +33,8 @@ pub fn is_storable(row: &Row) -> bool {
         && match &row.body {
             Some(body) => {
                 body.bytes().all(|byte| (0x20..0x7f).contains(&byte))
-                    && serde_json::from_str::<HashMap<String, IgnoredAny>>(body).is_ok()
+                    && body.trim_start().starts_with('{')
+                    && serde_json::from_str::<IgnoredAny>(body).is_ok()
             }
             None => row.salt.is_none(),
         }
@@ -53,15 +54,20 @@ pub struct Claim {
 impl Claim {
     /// Reads what can be read. Nothing that is not of its form gets through.
     pub fn read(text: &str) -> Self {
-        let Ok(columns) = serde_json::from_str::<HashMap<String, serde_json::Value>>(text) else {
-            return Self::default();
+        #[derive(Default, Deserialize)]
+        struct Columns<'a> {
+            #[serde(borrow)]
+            chain: Option<&'a RawValue>,
+            seq: Option<&'a RawValue>,
+            link: Option<&'a RawValue>,
+        }
+        let columns: Columns = serde_json::from_str(text).unwrap_or_default();
+        let hash = |column: Option<&RawValue>| {
+            let text: String = serde_json::from_str(column?.get()).ok()?;
+            hex::is_hex(&text, 64).then_some(text)
         };
-        let hash = |name: &str| {
-            let text = columns.get(name)?.as_str()?;
-            hex::is_hex(text, 64).then(|| text.to_owned())
-        };
-        let seq = columns.get("seq").and_then(serde_json::Value::as_u64).filter(|seq| *seq <= MAX_INTEGER);
-        Self { chain: hash("chain"), seq, link: hash("link") }
+        let seq = columns.seq.and_then(|seq| serde_json::from_str(seq.get()).ok());
+        Self { chain: hash(columns.chain), seq: seq.filter(|seq| *seq <= MAX_INTEGER), link: hash(columns.link) }
     }
 }
 

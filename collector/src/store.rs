@@ -9,6 +9,7 @@
 use crate::error::Code;
 use nymtrail::core::epoch::Period;
 use nymtrail::core::row::{MAX_INTEGER, Row};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::path::Path;
 use std::time::Duration;
@@ -76,6 +77,9 @@ impl Store {
         create_private(path).map_err(|_| Code::CannotRead)?;
         let mut db = Connection::open(path).map_err(|_| Code::CannotRead)?;
         db.busy_timeout(Duration::from_secs(5))?;
+        // Otherwise SQLite compiles statements out of the cache again, which costs more than all of their work: that their
+        // parameters were cleared might mean a better plan.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         if tables(&db).map_err(|_| Code::NotAStore)? != 0 {
             identify(&db)?; // before the first change, should the file be somebody else's
         }
@@ -266,6 +270,18 @@ mod tests {
         assert_eq!(files.len(), 3, "the store, its log and the log's index");
         for file in files {
             assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.file_name());
+        }
+    }
+
+    #[test]
+    fn a_statement_is_compiled_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("a.db"), &Expected::default()).unwrap();
+        for seq in 0..9 {
+            let sql = "SELECT link FROM events WHERE chain = ? AND seq < ? ORDER BY seq";
+            let mut find = store.db().prepare_cached(sql).unwrap();
+            assert!(!find.exists(params!["a", seq]).unwrap());
+            assert_eq!(find.get_status(rusqlite::StatementStatus::RePrepare), 0);
         }
     }
 

@@ -1,78 +1,60 @@
-//! The verifier on files: reads rows from NDJSON or a store, and puts the verdict into words or JSON.
+//! The verifier on files: checks the rows of a store or of an export, and puts the verdict into words or JSON.
 //!
 //! What holds and what does not is decided by `nymtrail::core::verify`, the code that runs in the browser.
 
+use crate::columns::{Finds, Found};
 use crate::error::Code;
-use crate::rows;
+use crate::forms::{self, Failure};
 use crate::store::Store;
 use nymtrail::core::hex;
 use nymtrail::core::verify::{ChainCheck, ChainVerdict, Class, Outcome, Report, verify};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-/// The longest line that is read: 16 MiB.
-const MAX_LINE: u64 = 1 << 24;
-
-/// Why no verdict could be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failure {
-    /// What went wrong.
-    pub code: Code,
-    /// In which line of the input, from 1.
-    pub line: Option<u64>,
+/// The verdict on an input, and how the rows were found in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// The verdict.
+    pub report: Report,
+    /// How many rows there were in which form.
+    pub found: Found,
 }
 
-impl From<Code> for Failure {
-    fn from(code: Code) -> Self {
-        Self { code, line: None }
-    }
-}
-
-/// Checks a file, told apart by its first bytes: a store, or else NDJSON. `-` is standard input, always NDJSON.
+/// Checks a file, told apart by its first bytes: a store, or else whatever [`forms`] reads. `-` is standard input, never
+/// a store.
 ///
 /// # Errors
-/// `cannot_read`, `invalid_utf8` and `malformed_row` with the line, `no_rows`; with a store what [`Store::read`] reports.
-pub fn check_file(path: &Path) -> Result<Report, Failure> {
-    let report = if path == Path::new("-") {
-        check_lines(io::stdin().lock())?
+/// What [`check_rows`] reports; `cannot_read`, `no_rows`; with a store what [`Store::read`] reports.
+pub fn check_file(path: &Path) -> Result<Checked, Failure> {
+    let checked = if path == Path::new("-") {
+        check_rows(io::stdin().lock())?
     } else {
         let mut start = Vec::new();
         let file = File::open(path).map_err(|_| Code::CannotRead)?;
         file.take(16).read_to_end(&mut start).map_err(|_| Code::CannotRead)?;
         if start == b"SQLite format 3\0" {
-            check_store(&Store::read(path)?)?
+            let report = check_store(&Store::read(path)?)?;
+            let plain = report.chains.iter().map(|chain| chain.rows).sum();
+            Checked { report, found: Found { plain, ..Found::default() } }
         } else {
-            check_lines(BufReader::new(File::open(path).map_err(|_| Code::CannotRead)?))?
+            check_rows(BufReader::new(File::open(path).map_err(|_| Code::CannotRead)?))?
         }
     };
     // A check that had nothing to check is not a good one.
-    if report.chains.is_empty() { Err(Code::NoRows.into()) } else { Ok(report) }
+    if checked.report.chains.is_empty() { Err(Code::NoRows.into()) } else { Ok(checked) }
 }
 
-/// Checks NDJSON: one row a line, in any order, of any number of chains. Blank lines are skipped. All rows are held in
-/// memory until the end, because the order is any.
+/// Checks rows in any of the [`forms`], in any order, of any number of chains. All are held in memory until the end,
+/// because the order is any.
 ///
 /// # Errors
-/// `cannot_read`; `invalid_utf8` and `malformed_row` with the line.
-pub fn check_lines(mut input: impl BufRead) -> Result<Report, Failure> {
-    let mut found = Vec::new();
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let read = (&mut input).take(MAX_LINE).read_until(b'\n', &mut line).map_err(|_| Code::CannotRead)?;
-        if read == 0 {
-            break;
-        }
-        let at = |code| Failure { code, line: Some(number) };
-        let text = std::str::from_utf8(&line).map_err(|_| at(Code::InvalidUtf8))?.trim();
-        if !text.is_empty() {
-            found.push(rows::parse(text).ok_or(at(Code::MalformedRow))?);
-        }
-    }
-    Ok(verify(found))
+/// What [`forms::read_rows`] reports.
+pub fn check_rows(input: impl BufRead) -> Result<Checked, Failure> {
+    let Finds { rows, found, .. } = forms::read_rows(input)?;
+    Ok(Checked { report: verify(rows), found })
 }
 
 /// Checks a store, row by row, without holding more than one of them.
@@ -168,13 +150,15 @@ pub fn verdict(report: &Report, tails: &[Tail]) -> &'static str {
     }
 }
 
-/// The verdict as JSON: the library's own, with `verdict` and `missing_tail` of the chains that are too short, and the
-/// chains that are missing.
-pub fn to_json(report: &Report, tails: &[Tail]) -> Value {
+/// The verdict as JSON: the library's own, with `verdict` and `missing_tail` of the chains that are too short, the
+/// chains that are missing, and how the rows were found.
+pub fn to_json(Checked { report, found }: &Checked, tails: &[Tail]) -> Value {
     let dropped = tails.iter().filter(|tail| tail.dropped).map(|tail| ChainCheck::new(&tail.chain).finish());
     let all = Report { chains: report.chains.iter().cloned().chain(dropped).collect(), ..report.clone() };
     let mut value: Value = serde_json::from_str(&all.json()).unwrap_or_default();
     value["verdict"] = verdict(report, tails).into();
+    let Found { plain, named, attributes, without } = found;
+    value["found"] = json!({"plain": plain, "named": named, "attributes": attributes, "without": without});
     for chain in value["chains"].as_array_mut().into_iter().flatten() {
         let Some(tail) = tails.iter().find(|tail| chain["chain"] == tail.chain.as_str()) else { continue };
         chain["missing_tail"] = tail.missing.into();
@@ -186,7 +170,7 @@ pub fn to_json(report: &Report, tails: &[Tail]) -> Value {
 }
 
 /// The verdict in words: two lines a chain, then a summary.
-pub fn to_text(report: &Report, tails: &[Tail]) -> String {
+pub fn to_text(Checked { report, found }: &Checked, tails: &[Tail]) -> String {
     let mut out = String::new();
     for chain in &report.chains {
         // Writing to a String can't fail.
@@ -217,7 +201,24 @@ pub fn to_text(report: &Report, tails: &[Tail]) -> String {
          rows missing at the end of a chain (--expect-size can), or chains made up or dropped as a whole.",
         report.level
     );
+    out.push_str(&found_in_words(found));
     out
+}
+
+fn found_in_words(found: &Found) -> String {
+    let forms = [
+        (found.plain, "with the columns as they are"),
+        (found.named, "with columns named nt_*"),
+        (found.attributes, "in lists of attributes named nt_*"),
+    ];
+    let forms = forms.iter().filter(|(rows, _)| *rows > 0);
+    let mut words: Vec<_> = forms.map(|(rows, form)| format!("{} {form}", count(*rows, "row"))).collect();
+    match found.without {
+        0 => {}
+        1 => words.push("1 line or entry of a list holds no row of a chain".into()),
+        n => words.push(format!("{n} lines or entries of a list hold no row of a chain")),
+    }
+    format!("Found {}.\n", words.join("; "))
 }
 
 fn chain_in_words(chain: &ChainVerdict) -> String {
@@ -276,7 +277,7 @@ mod tests {
     }
 
     fn check(text: &str) -> Result<Report, Failure> {
-        check_lines(text.as_bytes())
+        check_rows(text.as_bytes()).map(|checked| checked.report)
     }
 
     #[test]
@@ -292,7 +293,7 @@ mod tests {
     fn a_line_that_is_no_row_is_named() {
         let text = lines(&chain(2)) + "\n{\"chain\":1}\n";
         assert_eq!(check(&text), Err(Failure { code: Code::MalformedRow, line: Some(4) }));
-        let failure = check_lines(&b"\n\xff\n"[..]);
+        let failure = check_rows(&b"\n\xff\n"[..]);
         assert_eq!(failure, Err(Failure { code: Code::InvalidUtf8, line: Some(2) }));
     }
 
@@ -314,9 +315,10 @@ mod tests {
         for wrong in ["", "x", "-1", "0123abc=1", "0123ABCD=1", "0123abcd="] {
             assert!(Size::parse(wrong).is_err(), "{wrong}");
         }
-        let report = verify(chain(5));
+        let checked = Checked { report: verify(chain(5)), found: Found { plain: 5, ..Found::default() } };
+        let report = &checked.report;
         let id = report.chains[0].chain.clone();
-        let tails = |chain: Option<&str>, rows| missing_tails(&report, &[Size { chain: chain.map(Into::into), rows }]);
+        let tails = |chain: Option<&str>, rows| missing_tails(report, &[Size { chain: chain.map(Into::into), rows }]);
         assert_eq!(tails(None, 5), Ok(vec![]));
         assert_eq!(tails(None, 4), Ok(vec![]));
         let two_short = vec![Tail { chain: id.clone(), missing: 2, dropped: false }];
@@ -326,12 +328,12 @@ mod tests {
         let zeros = "0".repeat(64);
         assert_eq!(tails(Some(&zeros), 7), Ok(vec![Tail { chain: zeros.clone(), missing: 7, dropped: true }]));
 
-        assert_eq!(verdict(&report, &two_short), "truncated");
-        let json = to_json(&report, &two_short);
+        assert_eq!(verdict(report, &two_short), "truncated");
+        let json = to_json(&checked, &two_short);
         assert_eq!(json["chains"][0]["verdict"], "truncated");
         assert_eq!(json["chains"][0]["missing_tail"], 2);
-        let json = to_json(&report, &tails(Some(&zeros), 7).unwrap());
+        let json = to_json(&checked, &tails(Some(&zeros), 7).unwrap());
         assert_eq!((&json["verdict"], &json["chains"][1]["verdict"]), (&json!("dropped"), &json!("dropped")));
-        assert!(to_text(&report, &two_short).contains("TRUNCATED: 2 rows missing at its end"));
+        assert!(to_text(&checked, &two_short).contains("TRUNCATED: 2 rows missing at its end"));
     }
 }

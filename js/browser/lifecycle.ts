@@ -3,6 +3,8 @@
  * page out of the back/forward cache. On mobile a page that is hidden may be killed without another event.
  */
 
+import { theDocument } from '../page.js'
+
 /**
  * - `hidden`: the tab is in the background or closing; perhaps nothing else will be heard.
  * - `leaving`: the page goes away for good.
@@ -16,7 +18,7 @@ export type Happening = 'hidden' | 'leaving' | 'frozen' | 'resumed' | 'online'
 export function listen(happened: (what: Happening) => void): () => void {
   const controller = new AbortController()
   let frozen = false
-  const { document } = globalThis as { document?: Document }
+  const document = theDocument()
   const on = (target: EventTarget | undefined, type: string, what: (event: Event) => Happening | false) => {
     const heard = (event: Event) => {
       const happening = what(event)

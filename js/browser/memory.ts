@@ -1,8 +1,14 @@
 /** A store in memory: what a page falls back on when IndexedDB cannot be used. */
 import { fitting, type Store, type StoredRow, StoreError } from './store.js'
 
+/** A store whose whole content can be had at once. */
+export interface MemoryStore extends Store {
+  /** Everything, as one write. */
+  contents(): { add: StoredRow[]; put: [string, string][] }
+}
+
 /** An empty store that lives as long as its page. */
-export function memoryStore(): Store {
+export function memoryStore(): MemoryStore {
   const rows = new Map<string, StoredRow>()
   const metas = new Map<string, string>()
   let wiped = false
@@ -50,5 +56,6 @@ export function memoryStore(): Store {
       metas.clear()
     },
     close() {},
+    contents: () => ({ add: [...rows.values()], put: [...metas] }),
   }
 }

@@ -2,11 +2,22 @@
 import { memoryStore } from './memory.js'
 import type { Store, StoreError } from './store.js'
 
+/** A store in memory over another one. */
+export interface Overlay extends Store {
+  /**
+   * Moves everything in memory into the store below, in one transaction, and gives that store, which is then to be used
+   * alone. Rejects, and leaves all as it is, when it still takes nothing. Called once at a time.
+   */
+  restore(): Promise<Store>
+}
+
 /** A store in memory over `under`, which is read, removed from and wiped, but gets nothing new any more. */
-export function overlay(under: Store): Store {
+export function overlay(under: Store): Overlay {
   const over = memoryStore()
   /** What was removed below. */
   let removed: Promise<unknown> = Promise.resolve()
+  /** Whether what is in memory went below, while that is tried. */
+  let moving: Promise<boolean> | undefined
   /** Both are asked at once, as operations take effect in order; what can no longer be read is not there. */
   const both = <T>(ask: (store: Store) => Promise<T>, nothing: T): Promise<[T, T]> =>
     Promise.all([ask(over), ask(under).catch(() => nothing)])
@@ -14,6 +25,7 @@ export function overlay(under: Store): Store {
   return {
     ...over,
     async write(write) {
+      const underway = moving
       const failure = over.write(write).then(
         () => undefined,
         (error: StoreError) => error,
@@ -23,8 +35,23 @@ export function overlay(under: Store): Store {
       if (remove.length) removed = Promise.all([removed, under.write({ remove }).catch(() => {})])
       // What was called later is not answered sooner.
       await removed
+      const moved = await underway
       const error = await failure
       if (error) throw error
+      // What is written while all is moved goes below after it, or stays in memory with it.
+      if (moved) await under.write(write)
+    },
+    async restore() {
+      const { add, put } = over.contents()
+      // Lanes and their accounts are this page's alone; of all else another page may have written something newer.
+      const moved = under.write({ add, put: put.filter(([key]) => key.includes('/')) })
+      moving = moved.then(
+        () => true,
+        () => false,
+      )
+      if (!(await moving)) moving = undefined
+      await moved
+      return under
     },
     // A lane is in one of the two: a page that degrades opens a new one.
     async read(...range) {

@@ -11,22 +11,36 @@ const REFUSED: Record<string, Outcome> = {
   fork: 'fork',
 }
 
+/** Options of {@link collector}. */
+export interface CollectorOptions {
+  /**
+   * Compress bodies over 1 KB, except while the page is leaving. Default `false`: for a collector on another origin it
+   * costs a CORS preflight, one more request before the first batch and whenever the browser has forgotten the answer.
+   * A collector too old to unpack them takes none, and the events wait.
+   */
+  gzip?: boolean
+}
+
 /**
  * Nymtrail's own collector (`nymtrail serve`). It checks every chain as it arrives and answers for each row, so a bad
  * row costs itself alone, and a row it has already is acknowledged.
  *
  * @param url - Address of the collector, with or without `/v1/batch`; may be relative to the page.
+ * @param options - See {@link CollectorOptions}.
  * @example
  * ```ts
  * createTrail({ deployment: 'shop', endpoint: collector('https://trail.example'), salt: 'https://trail.example/v1/epochs' })
+ * createTrail({ deployment: 'shop', endpoint: collector('/trail', { gzip: true }) })
  * ```
  */
-export function collector(url: string): Endpoint {
+export function collector(url: string, { gzip = false }: CollectorOptions = {}): Endpoint {
   return {
     name: 'collector',
-    // The collector's own limit for a body, unless it was started with another.
+    // The collector's own limit for a body, packed or not, unless it was started with another.
     limits: { bytes: 1_048_576 },
+    // What is sent while the page leaves is never compressed, so it needs no preflight either.
     keepalive: true,
+    gzip,
     browserSafe: true,
     encode({ deployment, epoch, sentAt, ageMs, rows }) {
       const head = JSON.stringify({ deployment, epoch, sent_at: sentAt, age_ms: ageMs })
@@ -37,12 +51,16 @@ export function collector(url: string): Endpoint {
     },
     settle(response, { rows }) {
       const { status, text } = response
+      // Something is wrong with how the batch was packed, at either end or between, and not with its events.
+      if (status === 415 || (status === 400 && text.includes('"malformed_gzip"'))) return 'retry'
       // The salt of the rows' epoch is gone at the collector: it will never take them.
       if (status === 422) return 'drop'
-      if (status !== 200 && status !== 207 && status !== 409) return status === 403 ? 'retry' : settleByStatus(response)
+      // Only results acknowledge: a success without them is of someone else, such as a proxy.
+      if ((status < 200 || status > 299) && status !== 409) return status === 403 ? 'retry' : settleByStatus(response)
       const results: { status: string; code?: string }[] = JSON.parse(text).results
       if (results.length !== rows.length) return 'retry'
-      return { events: results.map((row) => (row.status === 'refused' ? (REFUSED[row.code ?? ''] ?? 'retry') : 'ack')) }
+      const taken = (result: string) => result === 'stored' || result === 'duplicate'
+      return { events: results.map(({ status, code = '' }) => (taken(status) ? 'ack' : (REFUSED[code] ?? 'retry'))) }
     },
   }
 }

@@ -3,6 +3,7 @@ import { describe, test } from 'vitest'
 import { openIdb } from '../browser/idb.ts'
 import { memoryStore } from '../browser/memory.ts'
 import { overlay } from '../browser/overlay.ts'
+import { StoreError } from '../browser/store.ts'
 import { channelCases } from './channel-cases.ts'
 import { equal, fails, fresh } from './check.ts'
 import { idbCases } from './idb-cases.ts'
@@ -33,6 +34,40 @@ describe('a store in memory over one that takes nothing more', () => {
     equal([await store.count('a'), await store.last('b')], [2, lines('b', [0])[0]])
     equal(await store.metas(), [['x', 'new']])
     equal([await under.metas(), await under.count('b')], [[['x', 'old']], 0])
+  })
+
+  test('what is in memory goes below when that takes it again, also what is written meanwhile', async () => {
+    const under = memoryStore()
+    await under.write({ add: rows('a', [0]), put: [['visit', 'of another page']] })
+    const store = overlay(under)
+    await store.write({
+      add: rows('b', [0, 1]),
+      put: [
+        ['lane/b', 'mine'],
+        ['visit', 'mine'],
+      ],
+    })
+    const restored = store.restore()
+    const written = store.write({ add: rows('b', [2]), put: [['lane/b', 'newer']] })
+    equal((await restored) === under, true)
+    await written
+    equal(await all(under, 'b'), lines('b', [0, 1, 2]))
+    equal(await under.metas(), [
+      ['lane/b', 'newer'],
+      ['visit', 'of another page'],
+    ])
+  })
+
+  test('what cannot go below stays in memory, also what is written meanwhile', async () => {
+    const under = memoryStore()
+    const store = overlay({ ...under, write: () => Promise.reject(new StoreError('quota')) })
+    await store.write({ add: rows('b', [0]) })
+    const restored = store.restore()
+    const written = store.write({ add: rows('b', [1]) })
+    await fails(restored, 'quota')
+    await written
+    await store.write({ add: rows('b', [2]) })
+    equal([await all(store, 'b'), await under.metas()], [lines('b', [0, 1, 2]), []])
   })
 
   test('a wipe deletes both, and one that can no longer be read counts as empty', async () => {

@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { collector } from '../endpoints/collector.ts'
 import { json } from '../endpoints/json.ts'
@@ -128,6 +129,17 @@ describe('the answer of a json endpoint, by status', () => {
     expect(seen.at(-1)).toEqual({ type: 'response', status: 0, text: '' })
   })
 
+  test('none is told a moment later, when a page that breaks its requests off is gone', async () => {
+    vi.useFakeTimers()
+    answers(new TypeError('NetworkError'))
+    const told = vi.fn()
+    void transport(json('/in')).deliver(rows(2)).then(told)
+    await vi.advanceTimersByTimeAsync(199)
+    expect(told).not.toHaveBeenCalled()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(told).toHaveBeenCalledOnce()
+  })
+
   test('a body that breaks off does not undo the status', async () => {
     const broken = new Response(new ReadableStream({ start: (stream) => stream.error(new Error('reset')) }), {
       status: 200,
@@ -232,7 +244,7 @@ describe('the collector', () => {
     [403, 'r'],
     [404, 'r'],
     [413, 's'],
-    [415, 's'],
+    [415, 'r'],
     [422, 'd'],
     [429, 'r'],
     [500, 'r'],
@@ -240,6 +252,26 @@ describe('the collector', () => {
   ])('a refusal of the whole: %i is %s', async (status, events) => {
     answers(new Response('{"error":{"code":"x","message":"y"}}', { status }))
     expect(await transport(collector('/c')).deliver(rows(3))).toEqual({ status, events })
+  })
+
+  test('gets a large batch gzipped if asked to, but not while the page leaves', async () => {
+    const many = rows(20).map((row) => row.padEnd(200))
+    const sent = async (endpoint: Endpoint, exit: boolean) => {
+      answers(answer(200, ...many.map(() => result('stored'))))
+      await transport(endpoint).deliver(many, exit)
+      const init = vi.mocked(fetch).mock.lastCall?.[1]
+      return [init?.headers, await new Response(init?.body).bytes()] as const
+    }
+    const [none, plain] = await sent(collector('/c'), false)
+    const [headers, packed] = await sent(collector('/c', { gzip: true }), false)
+    expect([none, headers]).toEqual([{}, { 'content-encoding': 'gzip' }])
+    expect(gunzipSync(packed)).toEqual(Buffer.from(plain))
+    expect((await sent(collector('/c', { gzip: true }), true))[0]).toEqual({})
+  })
+
+  test('does not cost an event what was broken in packing it', async () => {
+    answers(new Response('{"error":{"code":"malformed_gzip","message":"y"}}', { status: 400 }))
+    expect((await transport(collector('/c', { gzip: true })).deliver(rows(3))).events).toBe('r')
   })
 
   test.each(['', '<html>sign in to this network</html>', '{}', '{"results":[]}', 'null'])(

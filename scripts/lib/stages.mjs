@@ -56,13 +56,15 @@ const unit = () => test('vitest', ['run'])
 /** Test files of Node's own runner, below tests/. */
 const node = (...files) => test('node', ['--test', '--test-reporter=spec', ...files.map((file) => join('tests', file))])
 
-const scripts = () => node('scripts/counts.test.mjs', 'scripts/commands.test.mjs')
+const scripts = () => node('scripts/counts.test.mjs', 'scripts/commands.test.mjs', 'scripts/words.test.mjs')
 
 const packaging = () => node('packaging/package.test.mjs')
 
 const e2e = (browser) => () => own('node', join('tests', 'e2e', 'run.mjs'), '--browser', browser)
 
 const sql = () => own(needTool('python3'), join('tests', 'sql', 'verify_with_sql.py'))
+
+const receivers = () => own('node', join('tests', 'receivers', 'run.mjs'))
 
 /** One of the project's own runners; it finds the built collector by NYMTRAIL_BIN. */
 async function own(command, file, ...args) {
@@ -98,4 +100,5 @@ export const stages = [
   { name: 'e2e:firefox', title: 'End to end in Firefox', needs: ['build'], runner: 'plain', work: e2e('firefox') },
   // It reads the events that the end-to-end tests exported from a browser.
   { name: 'sql', title: 'Verification in SQL', needs: ['build', 'e2e:chromium'], runner: 'plain', work: sql },
+  { name: 'receivers', title: 'Endpoints against real receivers', needs: ['build'], runner: 'plain', work: receivers },
 ]

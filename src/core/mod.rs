@@ -28,6 +28,7 @@ pub mod frames;
 pub mod hex;
 pub mod json;
 pub mod lane;
+pub mod merkle;
 pub mod outbox;
 pub mod pseudonym;
 pub mod recorder;

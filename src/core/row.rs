@@ -78,6 +78,15 @@ impl Row {
         row
     }
 
+    /// Whether the other row is this one, or this one with its event erased, or the other way round.
+    pub fn is_same_place(&self, other: &Row) -> bool {
+        self == other
+            || self.link == other.link
+                && self.body.is_some() != other.body.is_some()
+                && self.commitment().is_some()
+                && self.erased() == other.erased()
+    }
+
     /// The row as one line: a JSON object, keys sorted, ASCII only.
     pub fn line(&self) -> String {
         let mut line = json::Object::default();

@@ -44,6 +44,15 @@ pub enum Step {
         /// Rows to add in place of those.
         add: Vec<StoredRow>,
     },
+    /// Link the events of these rows again in another lane, and store them together with this record.
+    Move {
+        /// The record's key.
+        key: String,
+        /// The record's value.
+        record: String,
+        /// The rows.
+        rows: Vec<StoredRow>,
+    },
     /// Call again at this time, in ms.
     Wake(u64),
     /// Nothing is left to send, or something is under way.
@@ -84,6 +93,9 @@ struct Target {
     settled: Settled,
     /// There may be rows that were not read yet.
     dirty: bool,
+    /// The endpoint knows another history of this chain and will take no row of it any more: what becomes of those that
+    /// are left.
+    forked: Option<Fate>,
     /// The last seq that is known to be stored.
     top: u64,
     /// Bytes stored since this page sends.
@@ -107,6 +119,7 @@ enum Flight {
     Reading,
     Pruning,
     GivingUp,
+    Moving,
     Delivering { seqs: Vec<u64>, bytes: u64 },
     Settling,
 }
@@ -125,8 +138,8 @@ pub struct Sender {
     seen: (u64, u64),
 }
 
-/// Events that are given up in one transaction: more would keep the page busy.
-const GIVEN_UP_AT_ONCE: u64 = 200;
+/// Events that are given up, or moved, in one transaction: more would keep the page busy.
+const AT_ONCE: u64 = 200;
 /// The meta of [`Outbox::save`].
 const META_OUTBOX: &str = "outbox";
 /// In a survey: the last seq of a lane; the chain's id follows. Not a meta that is stored.
@@ -151,9 +164,11 @@ impl Sender {
         sender
     }
 
-    /// Takes over the lanes that are new to it. What it knows of others is newer than what is stored.
+    /// Takes over the lanes that are new to it. What it knows of others is newer than what is stored, but for rows that
+    /// it was not told of. Only what is new is due at once.
     pub fn adopt(&mut self, metas: &[(String, String)]) {
         let known = self.targets.len();
+        let mut news = false;
         for (key, saved) in metas {
             if let Some(chain) = key.strip_prefix(META_LANE) {
                 let at = self.place(chain);
@@ -169,11 +184,14 @@ impl Sender {
             } else if let Some(chain) = key.strip_prefix(TOP) {
                 let at = self.place(chain);
                 if let Some((target, top)) = self.targets.get_mut(at).zip(whole(saved)) {
+                    news |= top > target.top;
                     target.top = target.top.max(top);
                 }
             }
         }
-        self.outbox.want();
+        if news || self.targets.len() > known {
+            self.outbox.want();
+        }
     }
 
     /// Rows of a lane, of this page or another, were stored, the last of them at `top`.
@@ -230,6 +248,11 @@ impl Sender {
                 self.flight = Flight::Reading;
                 let (rows, bytes) = self.outbox.limits();
                 let Some(target) = self.targets.get(at) else { return Step::Rest };
+                if target.forked.is_some() {
+                    self.flight = Flight::Moving;
+                    let (chain, from) = (target.chain.clone(), target.settled.first_open());
+                    return Step::Read { chain, from, rows: AT_ONCE, bytes };
+                }
                 // The row before is read too, to see that the next one follows it; a pruned one is in the record.
                 let next = target.settled.next();
                 let known = next == target.settled.first();
@@ -252,6 +275,7 @@ impl Sender {
                 target.settle(Some(remove), Vec::new())
             }
             Flight::GivingUp => self.erase(&lines, now),
+            Flight::Moving => self.move_out(&lines, now),
             other => {
                 self.flight = other;
                 Step::Rest
@@ -259,8 +283,9 @@ impl Sender {
         }
     }
 
-    /// The endpoint's answer to the batch in flight. True beside the step: it knows another history of this chain.
-    pub fn answered(&mut self, answer: &Answer, now: u64, entropy: &mut dyn Entropy) -> (Step, bool) {
+    /// The endpoint's answer to the batch in flight. True beside the step: it knows another history of this chain. Then,
+    /// if `may_move`, what it does not have is moved to another lane, and otherwise dropped.
+    pub fn answered(&mut self, answer: &Answer, may_move: bool, now: u64, entropy: &mut dyn Entropy) -> (Step, bool) {
         let (seqs, bytes) = match core::mem::replace(&mut self.flight, Flight::None) {
             Flight::Delivering { seqs, bytes } => (seqs, bytes),
             other => {
@@ -278,17 +303,21 @@ impl Sender {
             }
         } else {
             for (at, seq) in seqs.iter().enumerate() {
-                if let Some(fate) = answer.fate(at) {
-                    // In a chain that the collector knows otherwise no erased row is wanted either.
-                    if fate == Fate::Acknowledged || answer.is_fork(at) {
+                fork |= answer.is_fork(at);
+                if fork && answer.fate(at) != Some(Fate::Acknowledged) {
+                    settled += 1;
+                } else if let Some(fate) = answer.fate(at) {
+                    if fate == Fate::Acknowledged {
                         target.settled.settle(*seq, fate);
                     } else {
                         target.settled.give_up(*seq, fate);
                     }
                     settled += 1;
                 }
-                fork |= answer.is_fork(at);
             }
+        }
+        if fork {
+            target.forked = Some(if may_move { Fate::Moved } else { Fate::Poison });
         }
         if settled == seqs.len() {
             self.outbox.settled(settled as u64, bytes);
@@ -388,7 +417,31 @@ impl Sender {
         self.at = at;
         self.flight = Flight::GivingUp;
         let (chain, from) = (target.chain.clone(), target.settled.first_open());
-        Some(Step::Read { chain, from, rows: over.min(GIVEN_UP_AT_ONCE), bytes: u64::MAX })
+        Some(Step::Read { chain, from, rows: over.min(AT_ONCE), bytes: u64::MAX })
+    }
+
+    /// Moves the events of these rows to another lane, or drops them, as many as follow each other. Behind a hole there is
+    /// nothing left to do.
+    fn move_out(&mut self, lines: &[String], now: u64) -> Step {
+        let Some(target) = self.targets.get_mut(self.at) else { return Step::Rest };
+        let mut rows = Vec::new();
+        for (line, seq) in lines.iter().zip(target.settled.first_open()..) {
+            if Row::parse(line).is_none_or(|row| row.seq != seq) {
+                break;
+            }
+            rows.push(StoredRow { chain: target.chain.clone(), seq, line: line.clone() });
+        }
+        if rows.is_empty() {
+            target.dirty = false;
+            return self.step(now);
+        }
+        let fate = target.forked.unwrap_or(Fate::Poison);
+        rows.iter().for_each(|row| target.settled.settle(row.seq, fate));
+        self.flight = Flight::Settling;
+        match fate {
+            Fate::Moved => Step::Move { key: joined(META_SETTLED, &target.chain), record: target.settled.save(), rows },
+            _ => target.settle(None, Vec::new()),
+        }
     }
 
     /// Takes the events out of these rows; the rows stay, so that what follows links to them.

@@ -17,6 +17,8 @@ pub enum Fate {
     TooLarge,
     /// Too many were waiting, and it was one of the oldest.
     Overflow,
+    /// The endpoint knows another history of this chain, so the event was linked again in another one.
+    Moved,
 }
 
 /// Seqs as ascending, disjoint, non-adjacent ranges, both ends included.
@@ -77,6 +79,8 @@ pub struct Settled {
     pub too_large: u64,
     /// Events dropped because too many were waiting.
     pub overflow: u64,
+    /// Events that count where they are now.
+    pub moved: u64,
     /// The highest seq that was ever on the wire, which is also the number of events sent.
     pub sent: u64,
     /// Where the rows that are left begin, if some were pruned.
@@ -147,12 +151,13 @@ impl Settled {
             Fate::Poison => &mut self.poison,
             Fate::TooLarge => &mut self.too_large,
             Fate::Overflow => &mut self.overflow,
+            Fate::Moved => &mut self.moved,
         } += 1;
     }
 
     /// As a record for the store.
     pub fn save(&self) -> String {
-        let counts = [self.acknowledged, self.poison, self.too_large, self.overflow, self.sent];
+        let counts = [self.acknowledged, self.poison, self.too_large, self.overflow, self.moved, self.sent];
         let base = self.base.as_ref();
         let words = Words::default().numbers(&counts).text(base.map(|base| base.link.as_str()));
         let words = words.numbers(&base.map_or([0, 0], |base| [base.seq, base.t]));
@@ -166,7 +171,8 @@ impl Settled {
     pub fn load(saved: &str) -> Self {
         let mut words = Reader::new(saved);
         let mut number = || words.number().unwrap_or(0);
-        let (acknowledged, poison, too_large, overflow, sent) = (number(), number(), number(), number(), number());
+        let (acknowledged, poison, too_large) = (number(), number(), number());
+        let (overflow, moved, sent) = (number(), number(), number());
         let link = words.string();
         let mut number = || words.number().unwrap_or(0);
         let (seq, t) = (number(), number());
@@ -178,7 +184,7 @@ impl Settled {
             }
             Ranges(ranges)
         };
-        Self { done: ranges(), given_up: ranges(), acknowledged, poison, too_large, overflow, sent, base }
+        Self { done: ranges(), given_up: ranges(), acknowledged, poison, too_large, overflow, moved, sent, base }
     }
 }
 

@@ -12,7 +12,7 @@ use alloc::string::String;
 /// `captured = stored + waiting + ` drops before storing, `stored = acknowledged + pending + ` drops after.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Events that were stored.
+    /// Rows of events that were stored.
     pub stored: u64,
     /// Events that are captured and on their way to the store.
     pub waiting: u64,
@@ -28,6 +28,8 @@ pub struct Stats {
     pub too_large: u64,
     /// Stored events that were dropped because too many were waiting.
     pub overflow: u64,
+    /// Rows of events that were stored once more, in another chain.
+    pub moved: u64,
     /// Lanes known here.
     pub lanes: u64,
     /// Identifiers for which no pseudonym could be made, in this page.
@@ -51,17 +53,23 @@ impl Stats {
             self.poison += settled.poison;
             self.too_large += settled.too_large;
             self.overflow += settled.overflow;
+            self.moved += settled.moved;
         }
+    }
+
+    /// Events that were stored.
+    pub fn stored(&self) -> u64 {
+        self.stored.saturating_sub(self.moved)
     }
 
     /// Stored events that are not settled yet.
     pub fn pending(&self) -> u64 {
-        self.stored.saturating_sub(self.acknowledged + self.poison + self.too_large + self.overflow)
+        self.stored().saturating_sub(self.acknowledged + self.poison + self.too_large + self.overflow)
     }
 
     /// Events that were captured.
     pub fn captured(&self) -> u64 {
-        self.stored + self.waiting + self.drops.total()
+        self.stored() + self.waiting + self.drops.total()
     }
 
     /// As a JSON object. `consent` and `unknown_schema` are counted by whoever asks for them.
@@ -74,6 +82,6 @@ impl Stats {
         stats.number("acknowledged", self.acknowledged).number("captured", self.captured());
         stats.raw("dropped", &dropped.finish()).number("lanes", self.lanes).number("pending", self.pending());
         stats.number("pseudonym_failures", self.pseudonym_failures).number("sent", self.sent);
-        stats.number("stored", self.stored).number("waiting", self.waiting).finish()
+        stats.number("stored", self.stored()).number("waiting", self.waiting).finish()
     }
 }

@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 import { dist } from './paths.mjs'
 
 const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html; charset=utf-8' }
@@ -22,9 +24,26 @@ import { collector } from 'nymtrail/endpoints/collector.js'
 Object.assign(window, { createTrail, collector })
 </script>`
 
+const workerFile = fileURLToPath(new URL('worker.mjs', import.meta.url))
+let bundled
+
+/** The worker as a classic script, which every browser takes for every kind of worker. */
+async function classicWorker() {
+  const alias = { nymtrail: join(dist, 'index.js'), 'nymtrail/slim': join(dist, 'slim.js') }
+  bundled ??= build({ entryPoints: [workerFile], alias, bundle: true, format: 'iife', write: false })
+  return (await bundled).outputFiles[0].text
+}
+
+/** The worker as a module; there are no import maps in workers. */
+const moduleWorker = () =>
+  readFileSync(workerFile, 'utf8')
+    .replace("'nymtrail'", "'/dist/index.js'")
+    .replace("'nymtrail/slim'", "'/dist/slim.js'")
+
 /**
  * Starts a site on a port, hence an origin, of its own.
  * - `/page…` a page with the package, `/plain…` one without it, whatever follows
+ * - `/worker.js`, `/worker-module.js` a worker with the package: worker.mjs, as a classic script and as a module
  * - everything else is recorded: `requests` holds it, `answer` says what becomes of it
  */
 export async function openSite() {
@@ -68,6 +87,8 @@ export async function openSite() {
     const path = url.split('?')[0]
     if (path.startsWith('/dist/')) return file(path.slice('/dist'.length), response)
     if (/^\/(page|plain)/.test(path)) return page(path, response)
+    if (path === '/worker.js') return script(await classicWorker(), response)
+    if (path === '/worker-module.js') return script(moduleWorker(), response)
     if (path === '/favicon.ico') return response.writeHead(204).end()
     const { headers, rawHeaders } = request
     const record = { at: Date.now(), method, url, path, headers, rawHeaders, body: Buffer.alloc(0), status: 0 }
@@ -105,6 +126,9 @@ ${site.head}</script>`
     response.writeHead(200, { 'content-type': TYPES['.html'], 'cache-control': 'no-cache', ...site.headers }).end(body)
   }
 
+  const script = (text, response) =>
+    response.writeHead(200, { 'content-type': TYPES['.js'], 'cache-control': 'no-cache' }).end(text)
+
   function file(path, response) {
     try {
       const bytes = readFileSync(join(dist, normalize(path)))
@@ -121,8 +145,16 @@ ${site.head}</script>`
   return site
 }
 
+/** Rows by the body they came in: scenarios ask for all of them again and again while they wait. */
+const parsed = new WeakMap()
+
 /** The events in a request of the `json` endpoint. */
 function rowsOf({ body }) {
+  if (!parsed.has(body)) parsed.set(body, eventsIn(body))
+  return parsed.get(body)
+}
+
+function eventsIn(body) {
   try {
     return JSON.parse(body)
       .events.filter(({ seq, body }) => seq > 0 && body)

@@ -11,7 +11,7 @@ import { root } from '../../scripts/lib/tools.mjs'
 const scriptFile = (name) => join(root, 'scripts', `${name}.mjs`)
 const runScript = (name, ...args) => spawnSync(process.execPath, [scriptFile(name), ...args], { encoding: 'utf8' })
 
-for (const name of ['setup', 'build', 'size', 'wasm-size', 'demo', 'test'])
+for (const name of ['setup', 'build', 'size', 'wasm-size', 'sample-links', 'demo', 'test'])
   test(`scripts/${name}.mjs --help says what it does and how it is called`, () => {
     const { status, stdout, stderr } = runScript(name, '--help')
     assert.equal(status, 0, stderr)

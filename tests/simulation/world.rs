@@ -63,7 +63,7 @@ enum Network {
 }
 
 /// Rows and metas, shared by all pages or one page's own.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Store {
     rows: BTreeMap<(String, u64), String>,
     metas: BTreeMap<String, String>,
@@ -110,6 +110,7 @@ enum Pending {
     TryLane(String),
     Last(String),
     Opening,
+    Restore,
     Survey(u64),
     Batch(u64, Vec<String>),
 }
@@ -146,6 +147,9 @@ pub struct World {
     accepted: BTreeMap<(String, u64), String>,
     /// Batches on their way that nobody waits for any more.
     late: Vec<Vec<String>>,
+    /// The store as it was, and whether it has been brought back.
+    backup: Option<Store>,
+    restored: bool,
     /// Every event, and whether it may be lost: captured by a page that died before it was stored.
     captured: Vec<String>,
     signed_in: u64,
@@ -174,6 +178,8 @@ impl World {
             network: Network::Fine,
             accepted: BTreeMap::new(),
             late: Vec::new(),
+            backup: None,
+            restored: false,
             captured: Vec::new(),
             signed_in: 0,
             excused: Vec::new(),
@@ -192,6 +198,13 @@ impl World {
             self.act();
             self.check_chains_now_and_then();
         }
+    }
+
+    /// How many events were linked once more because the endpoint had another history of their chain.
+    pub fn moved(&self) -> u64 {
+        let mut stats = Stats::default();
+        self.store.metas.iter().for_each(|(key, value)| stats.add(key, value, None));
+        stats.moved
     }
 
     /// Heals everything and lets the world come to rest, then checks that every event is where it must be.
@@ -215,7 +228,7 @@ impl World {
         }
         self.check_chains();
         self.check_privacy();
-        if self.faultless {
+        if self.faultless && !self.restored {
             self.check_account();
         }
         let mut found = BTreeMap::new();
@@ -288,6 +301,7 @@ impl World {
                     self.feed(at, input);
                 }
             }
+            14 if self.faults && self.random.below(6) == 0 => self.back_up_or_restore(),
             13 if !self.late.is_empty() => {
                 let at = self.random.below(self.late.len() as u64) as usize;
                 let lines = self.late.swap_remove(at);
@@ -465,8 +479,27 @@ impl World {
                 let last = self.store_of(at).chain(&chain, 0).next_back().cloned();
                 Input::LaneTaken(chain, rows, last)
             }
+            Pending::Restore => {
+                let full = self.full;
+                if let Some(memory) = self.pages[at].memory.take_if(|_| !full) {
+                    self.store.rows.extend(memory.rows);
+                    self.store.metas.extend(memory.metas);
+                    // What was written meanwhile goes there right behind.
+                    for pending in &mut self.pages[at].pending {
+                        if let Pending::Write(_, _, begun @ None) = pending {
+                            self.begun += 1;
+                            *begun = Some(self.begun);
+                        }
+                    }
+                }
+                Input::Restored(!full)
+            }
             Pending::Opening => Input::Opened(self.store.metas.clone().into_iter().collect(), true),
-            Pending::Survey(term) => Input::Elected(term, self.store_of(at).survey()),
+            // What was read is heard of later: until then the page may learn of newer rows.
+            Pending::Survey(term) => {
+                let found = Input::Elected(term, self.store_of(at).survey());
+                return self.pages[at].pending.push_back(Pending::Input(found));
+            }
             Pending::Batch(id, lines) => Input::Answered(id, self.answer(&lines)),
         };
         if self.pages[at].alive {
@@ -501,10 +534,7 @@ impl World {
 
     fn answer(&mut self, lines: &[String]) -> String {
         match self.network {
-            Network::Fine => {
-                self.accept(lines);
-                "200 a -".into()
-            }
+            Network::Fine => format!("200 {} -", self.accept(lines)),
             Network::AnswerLost => {
                 self.accept(lines);
                 "0 r -".into()
@@ -514,42 +544,80 @@ impl World {
                 self.late.push(lines.to_vec());
                 "0 r -".into()
             }
-            Network::Picky => {
-                let refused = |line: &&String| Row::parse(line).is_some_and(|row| row.body.is_some() && row.t % 3 == 0);
-                let taken: Vec<_> = lines.iter().filter(|line| !refused(line)).cloned().collect();
-                self.accept(&taken);
-                let letters: String = lines.iter().map(|line| if refused(&line) { 'd' } else { 'a' }).collect();
-                format!("207 {letters} -")
-            }
             Network::Refusing => "503 r 2000".into(),
-            Network::Partial => {
-                let letters: String = (0..lines.len()).map(|at| if at % 2 == 0 { 'a' } else { 'r' }).collect();
-                let taken: Vec<_> = lines.iter().step_by(2).cloned().collect();
-                self.accept(&taken);
-                format!("207 {letters} -")
+            Network::Picky => {
+                let refused = |row: &Row| row.body.is_some() && row.t.is_multiple_of(3);
+                self.answer_each(lines, |_, row| refused(row).then_some('d'))
             }
+            Network::Partial => self.answer_each(lines, |at, _| (at % 2 == 1).then_some('r')),
             Network::Small if lines.len() > 2 => "413 s -".into(),
-            Network::Small => {
-                self.accept(lines);
-                "200 a -".into()
-            }
+            Network::Small => format!("200 {} -", self.accept(lines)),
         }
     }
 
-    fn accept(&mut self, lines: &[String]) {
+    /// The rows that `refusal` gives no letter for are accepted.
+    fn answer_each(&mut self, lines: &[String], refusal: impl Fn(usize, &Row) -> Option<char>) -> String {
+        let mut letters = String::new();
+        for (at, line) in lines.iter().enumerate() {
+            let row = Row::parse(line).expect("a row");
+            match refusal(at, &row) {
+                Some(letter) => letters.push(letter),
+                None => letters += &self.accept(std::slice::from_ref(line)),
+            }
+        }
+        format!("207 {letters} -")
+    }
+
+    /// A letter for each row: acknowledged, or a fork where the endpoint has another history.
+    fn accept(&mut self, lines: &[String]) -> String {
+        let mut letters = String::new();
         for line in lines {
             let row = Row::parse(line).expect("a row");
             let place = (row.chain.clone(), row.seq);
-            match self.accepted.get(&place) {
-                // A row that was given up comes erased; it may have come whole before, or come so from a page that leaves.
-                Some(before) => {
-                    let before = Row::parse(before).expect("a row");
-                    let same = before == row || before.erased() == row || before == row.erased();
-                    assert!(same, "{place:?} was sent in two versions");
-                }
-                None => drop(self.accepted.insert(place, line.clone())),
+            let accepted = |seq| Row::parse(self.accepted.get(&(row.chain.clone(), seq))?);
+            // A row that was given up comes erased; it may have come whole before, or come so from a page that leaves.
+            let fits = match (accepted(row.seq), row.seq.checked_sub(1).and_then(accepted)) {
+                (Some(same), _) => same.erased() == row.erased(),
+                (None, Some(before)) if !row.links_to(Some(&before.link)) => false,
+                (None, _) => accepted(row.seq + 1).is_none_or(|after| after.links_to(Some(&row.link))),
+            };
+            // Whoever tells histories apart takes no row without the one before.
+            if self.restored && row.seq > 0 && accepted(row.seq - 1).is_none() && accepted(row.seq).is_none() {
+                letters.push('r');
+                continue;
             }
+            assert!(fits || self.restored, "{place:?} was sent in two versions");
+            if fits {
+                self.accepted.entry(place).or_insert_with(|| line.clone());
+            }
+            letters.push(if fits { 'a' } else { 'f' });
         }
+        letters
+    }
+
+    /// Once in a world all pages end and the store is what it was some time ago, as after a restored profile. What was
+    /// captured since and did not arrive is gone with it.
+    pub fn back_up_or_restore(&mut self) {
+        let Some(backup) = self.backup.take() else {
+            if !self.restored {
+                self.land();
+                self.backup = Some(self.store.clone());
+            }
+            return;
+        };
+        for at in 0..self.pages.len() {
+            self.pages[at].alive = false;
+            self.pages[at].frozen = false;
+            self.pages[at].pending.clear();
+            self.release_all(at);
+        }
+        self.store = backup;
+        self.restored = true;
+        let waiting = |(place, _): &(&(String, u64), &String)| !self.accepted.contains_key(*place);
+        let kept: Vec<_> = self.store.rows.iter().filter(waiting).map(|(_, line)| name_of(line)).collect();
+        let arrived: Vec<_> = self.accepted.values().map(|line| name_of(line)).collect();
+        let lost = self.captured.iter().filter(|name| !kept.contains(name) && !arrived.contains(name));
+        self.excused.extend(lost.cloned());
     }
 
     fn feed(&mut self, at: usize, input: Input) {
@@ -605,6 +673,7 @@ impl World {
                     }
                 }
             }
+            Effect::Restore => page.pending.push_back(Pending::Restore),
             Effect::Degrade => page.memory = Some(Store::default()),
             Effect::Ready | Effect::Flushed(_) | Effect::Warn(_) | Effect::Note(..) => {}
         }

@@ -2,6 +2,7 @@
 //!
 //! Neither the address nor the user agent of a sender is read, stored or logged.
 
+mod body;
 mod demo;
 mod reply;
 
@@ -15,24 +16,24 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::Response;
 use axum::routing::{get, post};
-use http_body_util::BodyExt;
 use nymtrail::core::epoch::Period;
 use reply::{fallback, json, not_allowed, refuse};
 use serde_json::json;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-/// How long a request's body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(30);
-/// How much of a body that is too large is read all the same. Answering in the middle of an upload resets the
-/// connection, and a browser then reports a network failure in place of the answer.
-const DRAIN_BYTES: usize = 64 << 20;
+/// What a page may see of an answer beyond its body: when to come again, and by which clock.
+const EXPOSED: [HeaderName; 2] = [header::RETRY_AFTER, header::DATE];
+/// How many batches are read and judged at a time; those that have arrived meanwhile wait for their turn.
+const TURNS: usize = 8;
 /// How often the due rotations are looked for.
 const ROTATE_EVERY: Duration = Duration::from_secs(60);
 /// How long requests under way may take to end after the signal to stop.
@@ -63,8 +64,8 @@ impl Origins {
     fn layer(&self) -> CorsLayer {
         let layer = CorsLayer::new()
             .allow_methods([Method::GET, Method::POST])
-            .allow_headers([header::CONTENT_TYPE])
-            .expose_headers([header::RETRY_AFTER, header::DATE])
+            .allow_headers([header::CONTENT_TYPE, header::CONTENT_ENCODING])
+            .expose_headers(EXPOSED)
             .max_age(Duration::from_secs(24 * 3600));
         match self {
             Self::Same => CorsLayer::new(),
@@ -79,7 +80,7 @@ impl Origins {
 pub struct Config {
     /// Which pages may read answers.
     pub origins: Origins,
-    /// The largest body that is taken, in bytes. Default 1 MiB.
+    /// The largest body that is taken, in bytes, as it arrives and as it is once unpacked. Default 1 MiB.
     pub max_body: usize,
     /// A folder of files to serve beside the API.
     pub www: Option<PathBuf>,
@@ -111,13 +112,25 @@ pub struct App {
     config: Config,
     clock: Clock,
     damaged: Mutex<Vec<demo::Original>>,
+    room: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
 }
 
 impl App {
     /// `store` is the open store, `path` the file it is in.
     pub fn new(store: Store, path: PathBuf, config: Config, clock: Clock) -> Arc<Self> {
         let (deployment, period) = (store.deployment.clone(), store.period);
-        Arc::new(Self { writer: Mutex::new(store), path, deployment, period, config, clock, damaged: Mutex::default() })
+        Arc::new(Self {
+            writer: Mutex::new(store),
+            path,
+            deployment,
+            period,
+            room: body::room(config.max_body),
+            turns: Arc::new(Semaphore::new(TURNS)),
+            config,
+            clock,
+            damaged: Mutex::default(),
+        })
     }
 
     fn writer(&self) -> MutexGuard<'_, Store> {
@@ -156,7 +169,7 @@ pub fn router(app: Arc<App>) -> Router {
     let epochs = Router::new()
         .route("/v1/epochs", get(epochs))
         .method_not_allowed_fallback(not_allowed)
-        .layer(CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]));
+        .layer(CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).expose_headers(EXPOSED));
     main.merge(epochs)
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-cache")))
         .layer(SetResponseHeaderLayer::overriding(
@@ -168,46 +181,21 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 async fn take_batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Result<Response, Response> {
-    let body = read_body(body, app.config.max_body).await.map_err(refuse)?;
-    check_type(&headers).map_err(refuse)?;
+    let body = body::read(body, app.config.max_body, &app.room).await.map_err(refuse)?;
+    let gzipped = body::is_gzipped(&headers).map_err(refuse)?;
+    // There is one writer, so that more at once would be no faster, but take more memory.
+    let turn = app.turns.clone().acquire_owned().await.map_err(|_| refuse(Code::Internal))?;
     let answer = blocking(app, move |app| {
-        let batch = Batch::read(&body)?;
+        let _turn = turn; // to the end of this work, which goes on if the sender does not wait for it
+        let batch =
+            if gzipped { Batch::read(&body::unpack(&body, app.config.max_body)?)? } else { Batch::read(&body)? };
+        drop(body);
         batch.check(&app.deployment, app.period, (app.clock)())?;
         app.writer().write(|tx| ingest::take(tx, &batch))
     });
     let answer = answer.await.map_err(refuse)?;
     tracing::debug!(answer.stored, answer.duplicate, answer.refused, "batch");
     Ok(json(answer.status(), &answer))
-}
-
-/// A text/plain request needs no preflight, which is why the client sends that; what it holds is JSON either way.
-fn check_type(headers: &HeaderMap) -> Result<(), Code> {
-    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?").to_ascii_lowercase());
-    let kind = text(header::CONTENT_TYPE);
-    let kind = kind.as_deref().and_then(|kind| kind.split(';').next()).map(str::trim);
-    let plain = text(header::CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
-    if plain && matches!(kind, None | Some("text/plain" | "application/json")) {
-        Ok(())
-    } else {
-        Err(Code::UnsupportedMediaType)
-    }
-}
-
-async fn read_body(mut body: Body, limit: usize) -> Result<Vec<u8>, Code> {
-    let read = async {
-        let (mut kept, mut size) = (Vec::new(), 0);
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.map_err(|_| Code::MalformedBatch)?.into_data() else { continue };
-            size += data.len();
-            if size <= limit {
-                kept.extend_from_slice(&data);
-            } else if size > limit.max(DRAIN_BYTES) {
-                break;
-            }
-        }
-        if size <= limit { Ok(kept) } else { Err(Code::BodyTooLarge) }
-    };
-    tokio::time::timeout(BODY_TIME, read).await.unwrap_or(Err(Code::RequestTimeout))
 }
 
 async fn epochs(State(app): State<Arc<App>>) -> Response {
@@ -242,8 +230,8 @@ pub fn run(mut store: Store, path: PathBuf, listen: SocketAddr, config: Config) 
         let listener = tokio::net::TcpListener::bind(listen).await.map_err(|_| Code::CannotListen)?;
         let address = listener.local_addr().map_err(|_| Code::CannotListen)?;
         let what = if config.demo { "Open it in a browser for the demo." } else { "Batches go to POST /v1/batch." };
-        println!("Collecting events of `{}` on http://{address}/ into {}", store.deployment, path.display());
-        println!("{what} Ctrl-C stops it; `nymtrail verify {}` checks what was collected.", path.display());
+        say(&format!("Collecting events of `{}` on http://{address}/ into {}", store.deployment, path.display()));
+        say(&format!("{what} Ctrl-C stops it; `nymtrail verify {}` checks what was collected.", path.display()));
 
         let app = App::new(store, path, config, Box::new(now_ms));
         let rotation = tokio::spawn(keep_rotating(app.clone()));
@@ -259,9 +247,14 @@ pub fn run(mut store: Store, path: PathBuf, listen: SocketAddr, config: Config) 
             } => Ok(()),
         };
         rotation.abort();
-        println!("Stopped.");
+        say("Stopped.");
         ended
     })
+}
+
+/// Tells whoever listens; `println!` panics if nobody does any more.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 async fn keep_rotating(app: Arc<App>) {

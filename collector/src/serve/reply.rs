@@ -8,7 +8,7 @@ use serde_json::json;
 
 /// Every answer of the API may be asked for again at once, so none is kept by a cache.
 const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
-/// After how many seconds a client may try again when the store can't be used.
+/// After how many seconds a client may try again when nothing can be taken.
 const RETRY_AFTER: &str = "5";
 
 /// A JSON response.
@@ -26,8 +26,13 @@ pub fn text(kind: &'static str, text: String) -> Response {
 pub fn refuse(code: Code) -> Response {
     let error = json!({"error": {"code": code.as_str(), "message": code.message()}});
     let mut response = json(code.status().unwrap_or(500), &error);
-    if code == Code::Unavailable {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+    let hint = match code {
+        Code::Unavailable | Code::Overloaded => Some((header::RETRY_AFTER, RETRY_AFTER)),
+        Code::UnsupportedMediaType => Some((header::ACCEPT_ENCODING, "gzip, identity")),
+        _ => None,
+    };
+    if let Some((name, value)) = hint {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }

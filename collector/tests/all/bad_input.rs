@@ -3,6 +3,7 @@
 use super::support::*;
 use axum::body::Body;
 use axum::http::{Method, Request};
+use nymtrail::core::row::Row;
 use nymtrail_collector::epochs::{EARLY_MS, GRACE_MS};
 use nymtrail_collector::serve::{Config, Origins};
 use serde_json::json;
@@ -53,6 +54,30 @@ async fn a_body_that_is_too_large() {
     body += &" ".repeat((1 << 20) - body.len());
     assert_eq!(collector.post(body.clone()).await.status, 200, "the limit itself is allowed");
     assert_eq!(collector.post(body + " ").await.error(), (413, "body_too_large"));
+}
+
+#[tokio::test]
+async fn a_gzipped_body_that_is_damaged_or_too_large() {
+    let collector = Collector::new();
+    let good = batch(&chain(1, 9));
+    let packed = gzip(&good);
+    for cut in [0, 1, 10, packed.len() / 2, packed.len() - 8, packed.len() - 1] {
+        assert_eq!(collector.post_packed(packed[..cut].to_vec()).await.error(), (400, "malformed_gzip"), "{cut}");
+    }
+    let mut damaged = packed.clone();
+    damaged[packed.len() / 2] ^= 0xff;
+    for wrong in [damaged, good.clone().into_bytes(), [&packed[..], b"more"].concat()] {
+        assert_eq!(collector.post_packed(wrong).await.error(), (400, "malformed_gzip"));
+    }
+    assert_eq!(collector.post(packed.clone()).await.error(), (400, "invalid_utf8"), "gzipped without saying so");
+    assert_eq!(collector.post_packed(gzip("{")).await.error(), (400, "malformed_batch"));
+
+    let full = good.clone() + &" ".repeat((1 << 20) - good.len());
+    assert_eq!(collector.post_packed(gzip(&(full.clone() + " "))).await.error(), (413, "body_too_large"));
+    let noise: Vec<u8> = (0..1 << 20).flat_map(|n: u32| n.wrapping_mul(0x9e37_79b9).to_be_bytes()).collect();
+    assert_eq!(collector.post_packed(noise).await.error(), (413, "body_too_large"), "before it is unpacked");
+    assert!(collector.rows().is_empty());
+    assert_eq!(collector.post_packed(gzip(&full)).await.outcomes(), ["stored"; 9], "the limit itself is allowed");
 }
 
 #[tokio::test]
@@ -144,6 +169,22 @@ async fn a_row_that_is_no_row_costs_itself_alone() {
 }
 
 #[tokio::test]
+async fn a_batch_of_next_to_nothing_many_times_is_refused_as_a_whole() {
+    let collector = Collector::new();
+    let empty = batch(&[]);
+    let of = |row: &str, times: usize| empty.replace("[]", &format!("[{}]", vec![row; times].join(",")));
+    for (row, times) in
+        [("0", 500_000), ("{}", 300_000), ("[]", 65), ("\"0123456789012345678901234567890123456789\"", 1000)]
+    {
+        assert_eq!(collector.post(of(row, times)).await.error(), (400, "malformed_batch"), "{times} of {row}");
+    }
+    assert_eq!(collector.post(of("0", 64)).await.outcomes(), ["malformed_row"; 64], "few cost themselves alone");
+    let rows = chain(1, 200);
+    let erased: Vec<_> = rows.iter().map(Row::erased).collect();
+    assert_eq!(collector.post_rows(&erased).await.outcomes(), ["stored"; 200], "the shortest rows there are");
+}
+
+#[tokio::test]
 async fn a_row_whose_link_is_wrong() {
     let rows = chain(1, 3);
     let changes: [fn(&mut nymtrail::core::row::Row); 4] = [
@@ -205,8 +246,16 @@ async fn paths_methods_and_types() {
         let answer = send(Method::POST, "/v1/batch", Some(kind), None).await;
         assert_eq!(answer.error(), (415, "unsupported_media_type"), "{kind}");
     }
-    let answer = send(Method::POST, "/v1/batch", Some("text/plain"), Some("gzip")).await;
-    assert_eq!(answer.error(), (415, "unsupported_media_type"));
+    for encoding in ["br", "zstd", "deflate", "gzip, gzip", ""] {
+        let answer = send(Method::POST, "/v1/batch", Some("text/plain"), Some(encoding)).await;
+        assert_eq!(answer.error(), (415, "unsupported_media_type"), "{encoding}");
+    }
+    let twice = Request::post("/v1/batch").header("content-encoding", "identity").header("content-encoding", "gzip");
+    let response = collector.send(twice.body(Body::from(gzip(&batch(&chain(1, 1))))).unwrap()).await;
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["accept-encoding"]),
+        (415, &"gzip, identity".parse().unwrap())
+    );
     for kind in
         [None, Some("text/plain;charset=UTF-8"), Some("application/json"), Some("Application/JSON; charset=utf-8")]
     {
@@ -242,6 +291,15 @@ async fn answers_may_be_read_by_the_pages_allowed_even_errors() {
         let all = Config { origins: Origins::of(&["*".into()]), ..Config::default() };
         assert_eq!(origin(all, "https://other.example", path, method).await, (status, Some("*".into())), "{path}");
     }
+    let preflight =
+        Request::builder().method(Method::OPTIONS).uri("/v1/batch").header("origin", "https://shop.example");
+    let preflight = preflight
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "content-encoding");
+    let response = Collector::with(listed.clone()).send(preflight.body(Body::empty()).unwrap()).await;
+    let allowed = response.headers()["access-control-allow-headers"].to_str().unwrap().to_owned();
+    assert!(allowed.split(',').any(|name| name.trim() == "content-encoding"), "{allowed}");
+
     let everybody = origin(listed, "https://other.example", "/v1/epochs", Method::GET).await;
     assert_eq!(everybody, (200, Some("*".into())), "the document is for everybody");
 }

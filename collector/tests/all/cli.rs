@@ -2,7 +2,7 @@
 
 use super::support::*;
 use nymtrail::core::row::Row;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -40,6 +40,35 @@ fn honest_chains_hold() {
     let verdict: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &verdict["verdict"], &verdict["level"]), (0, &"holds".into(), &"chained".into()));
     assert_eq!(verdict["chains"].as_array().unwrap().len(), 2);
+    assert_eq!(verdict["found"], json!({"plain": 7, "named": 0, "attributes": 0, "without": 0}));
+}
+
+#[test]
+fn an_export_of_another_service_is_checked_and_what_was_found_in_it_is_said() {
+    let rows = chain(1, 4);
+    let event = |row: &Row| {
+        json!({"event": "view", "properties": {"nt_chain": row.chain, "nt_seq": row.seq, "nt_t": row.t,
+        "nt_link": row.link, "nt_salt": row.salt, "nt_body": row.body, "nt_gprev": row.gprev}})
+    };
+    let text: String = rows.iter().map(|row| format!("{}\n{{\"event\":\"other\"}}\n", event(row))).collect();
+    let (code, out, err) = verify(&text, &[]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(
+        out.ends_with("\nFound 4 rows with columns named nt_*; 4 lines or entries of a list hold no row of a chain.\n"),
+        "{out}"
+    );
+    assert!(out.contains("1 chain, 4 rows: holds."), "{out}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let packed = gzip(&text.replace("view", "edit"));
+    std::fs::write(dir.path().join("events"), &packed).unwrap();
+    let (code, out, _) = run(dir.path(), &["verify", "events", "--format", "json"], b"");
+    let verdict: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &verdict["found"]["named"], &verdict["found"]["without"]), (2, &4.into(), &4.into()), "{out}");
+    assert_eq!(run(dir.path(), &["verify", "-"], &packed).0, 2);
+    let (code, out, err) = run(dir.path(), &["verify", "-"], &packed[..packed.len() - 1]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.contains("[malformed_gzip]"), "{err}");
 }
 
 #[test]
@@ -126,6 +155,9 @@ fn what_can_not_be_checked_is_no_success() {
         (good.clone() + "nonsense", "line 3: ", "[malformed_row]"),
         (good.replace("\"seq\"", "\"more\":1,\"seq\""), "line 1: ", "[malformed_row]"),
         (String::new(), "", "[no_rows]"),
+        ("{\"event\":\"view\"}\n".into(), "", "[no_rows]"),
+        ("{\"batch\":[{\"event\":\"view\"}]}\n".into(), "", "[no_rows]"),
+        ("event,price\nview,3\n".into(), "", "[no_rows]"),
         ("\n\n".into(), "", "[no_rows]"),
     ] {
         let (code, out, err) = verify(&input, &[]);

@@ -19,6 +19,21 @@ async fn rows_are_stored_as_they_were_sent() {
 }
 
 #[tokio::test]
+async fn a_gzipped_batch_is_the_same_batch() {
+    let (collector, rows) = (Collector::new(), chain(1, 40));
+    let (first, second) = (batch(&rows[..20]), batch(&rows));
+    assert_eq!(collector.post_packed(gzip(&first)).await.outcomes(), ["stored"; 20]);
+    let (head, tail) = second.split_at(1000);
+    let answer = collector.post_packed([gzip(head), gzip(tail)].concat()).await;
+    assert_eq!(
+        (answer.body["duplicate"].as_u64(), answer.body["stored"].as_u64()),
+        (Some(20), Some(20)),
+        "in two members"
+    );
+    assert_eq!(collector.rows(), rows);
+}
+
+#[tokio::test]
 async fn sending_again_changes_nothing() {
     let (collector, rows) = (Collector::new(), chain(1, 5));
     collector.post_rows(&rows[..3]).await;
@@ -115,20 +130,6 @@ impl Answer {
     fn error_or_outcome(&self) -> &str {
         self.outcomes()[0]
     }
-}
-
-#[tokio::test]
-async fn an_erased_row_is_taken_and_is_the_same_event() {
-    let (collector, rows) = (Collector::new(), chain(1, 4));
-    let sent = [rows[0].clone(), rows[1].erased(), rows[2].clone()];
-    assert_eq!(collector.post_rows(&sent).await.outcomes(), ["stored"; 3]);
-    assert_eq!(collector.post_rows(&rows[1..2]).await.outcomes(), ["duplicate"], "what was erased stays so");
-    assert_eq!(collector.post_rows(&[rows[2].erased()]).await.outcomes(), ["duplicate"]);
-    assert_eq!(collector.rows(), sent);
-    let report = collector.report();
-    assert_eq!((report.verdict, report.chains[0].erased), (Outcome::Holds, 1));
-    let wrong = with(&rows[3].erased(), |row| row.bc = Some("0".repeat(64)));
-    assert_eq!(collector.post_rows(&[wrong]).await.outcomes(), ["bad_link"]);
 }
 
 #[tokio::test]

@@ -3,6 +3,10 @@
 mod bad_input;
 mod cli;
 mod delivery;
+mod erased;
+mod exports;
+mod forged;
 mod process;
 mod properties;
 mod support;
+mod unavailable;

@@ -1,6 +1,10 @@
 //! The program `nymtrail serve` on a real socket.
 
 use super::support::*;
+use flate2::{Compression, write::GzEncoder};
+use nymtrail::core::verify::Outcome;
+use nymtrail_collector::store::Store;
+use nymtrail_collector::verify::check_store;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -17,7 +21,11 @@ struct Served {
 
 impl Served {
     fn start(dir: &Path, more: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_nymtrail"))
+        Self::start_as(Command::new(env!("CARGO_BIN_EXE_nymtrail")), dir, more)
+    }
+
+    fn start_as(mut program: Command, dir: &Path, more: &[&str]) -> Self {
+        let mut child = program
             .args(["serve", "--listen", "127.0.0.1:0", "--db", "a.db"])
             .args(more)
             .current_dir(dir)
@@ -114,28 +122,135 @@ fn an_upload_of_ten_megabytes_gets_its_answer_and_not_a_reset() {
     assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("body_too_large"), "{answer}");
 }
 
+/// What a few bytes unpack to is never held, let alone written anywhere.
+#[cfg(target_os = "linux")]
 #[test]
-fn neither_address_nor_user_agent_is_kept_or_logged() {
+fn a_body_that_unpacks_to_a_gigabyte_costs_no_memory() {
     let dir = tempfile::tempdir().unwrap();
     let served = Served::start(dir.path(), &[]);
+    assert_eq!(served.call("POST", "/v1/batch", current_batch(&served, 4).as_bytes()).0, 200);
+    let peak = || -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", served.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let before = peak();
+    let mut mebibyte = GzEncoder::new(Vec::new(), Compression::best());
+    mebibyte.write_all(&[b' '; 1 << 20]).unwrap();
+    let mebibyte = mebibyte.finish().unwrap();
+    let bomb = mebibyte.repeat((1 << 20) / mebibyte.len());
+    assert!(bomb.len() / mebibyte.len() > 900);
+    for _ in 0..3 {
+        let request = ureq::post(format!("http://{}/v1/batch", served.address)).config().http_status_as_error(false);
+        let mut response = request.build().header("content-encoding", "gzip").send(&bomb[..]).unwrap();
+        let answer = json(&response.body_mut().read_to_string().unwrap());
+        assert_eq!((response.status().as_u16(), &answer["error"]["code"]), (413, &"body_too_large".into()));
+    }
+    let grown = peak() - before;
+    assert!(grown < 12 << 10, "{grown} KiB more");
+}
+
+/// The system refuses to let a file grow: the failure comes where it comes on a full disk, also in the commit itself.
+#[cfg(unix)]
+#[test]
+fn what_the_system_does_not_write_is_not_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Served::start(dir.path(), &[])); // the file and its first salts
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 300; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_nymtrail")]);
+    let served = Served::start_as(shell, dir.path(), &[]);
+    let epoch = json(&served.call("GET", "/v1/epochs", b"").1)["epochs"][0]["id"].as_u64().unwrap();
+    let batches = (1..40).map(|n| {
+        let rows = chain_of(n, 30, &format!(r#"{{"dep":"shop","ep":{epoch},"v":1,"x":"open"}}"#));
+        (rows[0].chain.clone(), batch_of("shop", epoch.into(), &rows))
+    });
+    let batches: Vec<_> = batches.collect();
+    let (mut taken, mut refused) = (Vec::new(), 0);
+    for (chain, batch) in &batches {
+        let (status, answer) = served.call("POST", "/v1/batch", batch.as_bytes());
+        match status {
+            200 => taken.push(chain.as_str()),
+            _ => {
+                assert_eq!((status, &json(&answer)["error"]["code"]), (503, &"unavailable".into()));
+                refused += 1;
+            }
+        }
+    }
+    assert!(taken.len() > 3 && refused > 3, "{} taken, {refused} refused", taken.len());
+    drop(served); // killed, as if the power went
+
+    let served = Served::start(dir.path(), &[]);
+    let kept = Store::read(&dir.path().join("a.db")).unwrap();
+    let report = check_store(&kept).unwrap();
+    assert_eq!(report.verdict, Outcome::Holds);
+    for chain in taken {
+        assert!(
+            report.chains.iter().any(|found| found.chain == chain && found.rows == 30),
+            "an acknowledged chain is lost"
+        );
+    }
+    for (_, batch) in &batches {
+        assert_eq!(served.call("POST", "/v1/batch", batch.as_bytes()).0, 200);
+    }
+    assert_eq!(check_store(&kept).unwrap().chains.len(), batches.len());
+}
+
+#[test]
+fn nothing_that_tells_who_sent_it_is_kept_or_logged() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_nymtrail"));
+    program.env("RUST_LOG", "trace");
+    let served = Served::start_as(program, dir.path(), &["--allow-origin", "https://who.example"]);
     let batch = current_batch(&served, 3);
-    assert_eq!(served.call("POST", "/v1/batch", batch.as_bytes()).0, 200);
-    assert_eq!(served.call("POST", "/v1/batch", b"{").0, 400);
+    let send = |body: &[u8]| {
+        let request = ureq::post(format!("http://{}/v1/batch?who=query", served.address)).config();
+        let request = request.http_status_as_error(false).user_agent("who-browser/7").build();
+        let request = request.header("x-forwarded-for", "192.0.2.77").header("forwarded", "for=192.0.2.77");
+        let request = request.header("cookie", "id=who-cookie").header("referer", "https://who.example/me");
+        request
+            .header("origin", "https://who.example")
+            .header("accept-language", "who-LANG")
+            .send(body)
+            .unwrap()
+            .status()
+    };
+    assert_eq!(send(batch.as_bytes()), 200);
+    assert_eq!(send(b"{\"who\""), 400);
+    let foreign = batch.replace("\"deployment\":\"shop\"", "\"deployment\":\"who\"");
+    assert_eq!(send(foreign.as_bytes()), 403);
+    let broken = batch.replace("view", "who");
+    assert_eq!(send(broken.as_bytes()), 409);
     let (_, printed) = served.stop("-TERM");
+    assert!(printed.contains("batch") && printed.contains("DEBUG"), "the log tells of the batch: {printed}");
     let mut kept = printed.into_bytes();
     for file in std::fs::read_dir(dir.path()).unwrap() {
         kept.extend(std::fs::read(file.unwrap().path()).unwrap());
     }
-    for trace in ["a-browser", "127.0.0.1"] {
+    for trace in ["who", "192.0.2", "127.0.0.1"] {
         assert!(!kept.windows(trace.len()).any(|part| part == trace.as_bytes()), "{trace}");
     }
 }
 
 #[test]
+fn nobody_listening_to_what_it_says_is_no_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut served = Served::start(dir.path(), &[]);
+    let (read, write) = std::io::pipe().unwrap();
+    drop(write);
+    served.output = BufReader::new(std::process::ChildStdout::from(std::os::fd::OwnedFd::from(read)));
+    assert_eq!(served.call("GET", "/v1/health", b"").0, 200);
+    let (clean, printed) = served.stop("-TERM");
+    assert!(clean && printed.is_empty(), "{printed}");
+}
+
+#[test]
 fn the_demo_can_damage_one_event_see_it_found_and_repair_it() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("index.html"), "<title>shop</title>").unwrap();
-    let served = Served::start(dir.path(), &["--demo", "--www", "."]);
+    std::fs::create_dir(dir.path().join("www")).unwrap();
+    std::fs::write(dir.path().join("www/index.html"), "<title>shop</title>").unwrap();
+    let served = Served::start(dir.path(), &["--demo", "--www", "www"]);
+    assert_eq!(served.call("GET", "/../a.db", b"").0, 404);
+    assert_eq!(served.call("GET", "/%2e%2e/a.db", b"").0, 404);
     assert_eq!(served.call("GET", "/", b""), (200, "<title>shop</title>".into()));
     let missing = served.call("GET", "/nothing.js", b"");
     assert_eq!((missing.0, &json(&missing.1)["error"]["code"]), (404, &"not_found".into()));
@@ -178,6 +293,12 @@ fn what_can_not_start_says_why_and_exits_with_1() {
     assert!(run(&["--db", "a.db", "--epoch", "week", "--listen", taken]).contains("[store_period]"));
     assert!(run(&["--db", "b.db", "--demo", "--listen", "0.0.0.0:0"]).contains("[demo_on_loopback]"));
     assert!(run(&["--db", "nowhere/b.db"]).contains("[cannot_read]"));
+    std::fs::create_dir_all(dir.path().join("www/below")).unwrap();
+    for db in ["a.db", "b.db", "www/b.db", "www/below/b.db", "www/../b.db"] {
+        assert!(run(&["--db", db, "--www", ".", "--listen", taken]).contains("[store_in_www]"), "{db}");
+    }
+    assert!(run(&["--db", "www/b.db", "--www", "www/below/.."]).contains("[store_in_www]"));
+    assert!(run(&["--db", "b.db", "--www", "www", "--listen", taken]).contains("[cannot_listen]"), "beside it is well");
     for wrong in
         [["--deployment", "My Shop"], ["--allow-origin", "shop.example"], ["--max-body", "lots"], ["--epoch", "never"]]
     {

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
+use flate2::{Compression, write::GzEncoder};
 use http_body_util::BodyExt;
 use nymtrail::core::chain::{Head, NO_HEAD};
 use nymtrail::core::row::Row;
@@ -10,6 +11,7 @@ use nymtrail_collector::serve::{App, Config, router};
 use nymtrail_collector::store::{Expected, Store};
 use nymtrail_collector::verify::check_store;
 use serde_json::{Value, json};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,6 +62,13 @@ pub fn batch_of(deployment: &str, epoch: Value, rows: &[Row]) -> String {
     format!(r#"{{"deployment":"{deployment}","epoch":{epoch},"sent_at":{NOW},"age_ms":3.5,"rows":[{lines}]}}"#)
 }
 
+/// The text, gzipped.
+pub fn gzip(text: &str) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(text.as_bytes()).unwrap();
+    packed.finish().unwrap()
+}
+
 /// What was answered.
 pub struct Answer {
     pub status: StatusCode,
@@ -97,6 +106,8 @@ pub struct Collector {
     pub dir: TempDir,
     pub now: Arc<AtomicU64>,
     pub config: Config,
+    /// Done to the store before it is used, also after a restart.
+    pub prepare: fn(&Store),
     app: axum::Router,
 }
 
@@ -106,10 +117,14 @@ impl Collector {
     }
 
     pub fn with(config: Config) -> Self {
+        Self::prepared(config, |_| ())
+    }
+
+    pub fn prepared(config: Config, prepare: fn(&Store)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let now = Arc::new(AtomicU64::new(NOW));
-        let app = start(&dir, &now, config.clone());
-        Self { dir, now, config, app }
+        let app = start(&dir, &now, config.clone(), prepare);
+        Self { dir, now, config, prepare, app }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -118,7 +133,7 @@ impl Collector {
 
     pub fn restart(&mut self) {
         self.app = axum::Router::new(); // closes the store first
-        self.app = start(&self.dir, &self.now, self.config.clone());
+        self.app = start(&self.dir, &self.now, self.config.clone(), self.prepare);
     }
 
     pub async fn send(&self, request: Request<Body>) -> axum::http::Response<Body> {
@@ -127,6 +142,12 @@ impl Collector {
 
     pub async fn post(&self, body: impl Into<Body>) -> Answer {
         let request = Request::builder().method(Method::POST).uri("/v1/batch").header("content-type", "text/plain");
+        answer(self.send(request.body(body.into()).unwrap()).await).await
+    }
+
+    /// Sends a body that says it is gzipped.
+    pub async fn post_packed(&self, body: impl Into<Body>) -> Answer {
+        let request = Request::builder().method(Method::POST).uri("/v1/batch").header("content-encoding", "gzip");
         answer(self.send(request.body(body.into()).unwrap()).await).await
     }
 
@@ -168,9 +189,10 @@ pub async fn answer(response: axum::http::Response<Body>) -> Answer {
     Answer { status, body: serde_json::from_str(&text(response).await).expect("JSON") }
 }
 
-fn start(dir: &TempDir, now: &Arc<AtomicU64>, config: Config) -> axum::Router {
+fn start(dir: &TempDir, now: &Arc<AtomicU64>, config: Config, prepare: fn(&Store)) -> axum::Router {
     let path = dir.path().join("a.db");
     let store = Store::open(&path, &Expected::default()).unwrap();
+    prepare(&store);
     let now = now.clone();
     router(App::new(store, path, config, Box::new(move || now.load(Ordering::SeqCst))))
 }

@@ -46,6 +46,8 @@ pub enum Input {
     Hurry,
     /// The client is closed by its owner.
     Close,
+    /// What was in this page's memory is in the durable store, or it still takes nothing.
+    Restored(bool),
     /// Everything is about to be deleted: nothing is written or sent any more.
     Erase,
 }
@@ -132,6 +134,10 @@ impl Effects {
         self.0.begin(16, term, "");
     }
 
+    pub(super) fn restore(&mut self) {
+        self.0.begin(17, 0, "");
+    }
+
     /// As frames, for the browser's driver.
     pub fn frames(self) -> String {
         self.0.0
@@ -174,6 +180,7 @@ fn read(mut items: Items) -> Option<Effect> {
         14 => Effect::Warn(code()?),
         15 => Effect::Note(text.into(), items.next()?.into()),
         16 => Effect::Survey(id),
+        17 => Effect::Restore,
         _ => return None,
     })
 }
@@ -239,6 +246,8 @@ pub enum Effect {
     Tell(String),
     /// Go on with a store in memory: the durable one does not take any more.
     Degrade,
+    /// Move what is in memory to the durable store and go on there, if it takes it again.
+    Restore,
     /// Calls may come in.
     Ready,
     /// All that wait for a flush are told: nothing is pending, or why something is.

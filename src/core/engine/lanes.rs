@@ -19,6 +19,8 @@ use alloc::{string::String, vec::Vec};
 
 /// Idle lanes that a starting page tries to take before it opens its own: each try costs a lock and a read.
 const LANES_TRIED: usize = 4;
+/// How often a page in memory tries the durable store: each try writes all it has.
+const RESTORE_EVERY_MS: u64 = 60_000;
 
 impl Engine {
     pub(super) fn opened(&mut self, metas: Vec<(String, String)>, durable: bool, now: u64) {
@@ -180,12 +182,14 @@ impl Engine {
         });
         let Some(rows) = written else {
             self.release_given_up();
-            return self.settlement_written(id, now);
+            return self.settlement_written(id, now, entropy);
         };
         if let Some(first) = rows.first() {
             let chain = first.chain.clone();
             self.rows_written(id, &chain, rows, result, now, entropy);
         }
+        // Moved rows are stored together with the record that says so.
+        self.settlement_written(id, now, entropy);
         self.release_given_up();
     }
 
@@ -201,7 +205,7 @@ impl Engine {
         let late = self.degraded && id <= self.durable_until;
         match result {
             Ok(()) => {
-                self.stored(chain, &rows, !late, now);
+                self.stored(chain, &rows, !late, now, entropy);
                 self.commit();
             }
             Err(_) if late => self.move_to_memory(rows, entropy),
@@ -211,12 +215,12 @@ impl Engine {
                 self.abandon(chain.into());
                 self.link_again(rows, entropy);
             }
-            Err(kind) => self.degrade(rows, kind, entropy),
+            Err(kind) => self.degrade(rows, kind, now, entropy),
         }
     }
 
     /// `here`: in the store that this page's sender reads, if it has one.
-    fn stored(&mut self, chain: &str, rows: &[StoredRow], here: bool, now: u64) {
+    fn stored(&mut self, chain: &str, rows: &[StoredRow], here: bool, now: u64, entropy: &mut dyn Entropy) {
         self.proven |= self.recorder.lane.as_ref().is_some_and(|lane| lane.head.chain == chain);
         let epoch = self.chains.iter().find(|(known, _)| known == chain).and_then(|(_, epoch)| *epoch);
         let (mut note, mut bytes, mut top) = (String::new(), 0, 0);
@@ -246,7 +250,7 @@ impl Engine {
             }
         }
         self.effects.note("stored", &note);
-        self.step(now);
+        self.step(now, entropy);
     }
 
     /// Another page had written to this lane after its last row was read, and nothing of ours was stored.
@@ -270,12 +274,13 @@ impl Engine {
     }
 
     /// The store does not take any more: this page goes on in memory with all that is not stored.
-    fn degrade(&mut self, mut lost: Vec<StoredRow>, kind: StoreErrorKind, entropy: &mut dyn Entropy) {
+    fn degrade(&mut self, mut lost: Vec<StoredRow>, kind: StoreErrorKind, now: u64, entropy: &mut dyn Entropy) {
         let code = if kind == StoreErrorKind::Quota { Code::Quota } else { Code::StorageDisabled };
         self.effects.warn(code);
         self.resign();
         self.effects.degrade();
         self.degraded = true;
+        self.restore_at = Some(now + RESTORE_EVERY_MS);
         self.durable_until = self.last_id;
         self.sender = Some(Sender::new(&self.recorder.config, &[]));
         self.take_back(&mut lost);
@@ -286,6 +291,27 @@ impl Engine {
             self.given_up = Some(lane.head.chain);
         }
         self.move_to_memory(lost, entropy);
+    }
+
+    /// Whether the durable store takes anything again is tried now and then.
+    pub(super) fn restore_when_due(&mut self, now: u64) {
+        // A clock that was set back does not put it off.
+        if self.degraded && self.restore_at.is_some_and(|at| now >= at || now + RESTORE_EVERY_MS < at) {
+            self.restore_at = None;
+            self.effects.restore();
+        }
+    }
+
+    pub(super) fn restored(&mut self, done: bool, now: u64) {
+        if done {
+            // From here on this page is one among others again: the elected one sends, and looks for what came.
+            self.degraded = false;
+            self.sender = None;
+            self.effects.elect(self.term);
+            self.effects.tell("opened");
+        } else {
+            self.restore_at = Some(now + RESTORE_EVERY_MS);
+        }
     }
 
     /// Adds the rows on their way to the store behind `lost`, which is of one chain: they would not link. Should they be

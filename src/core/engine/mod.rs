@@ -63,6 +63,8 @@ pub struct Engine {
     last_id: u64,
     /// Writes that remove rows behind one that was not stored, by number.
     removing: Vec<u64>,
+    /// The lane that the collector knows another history of, if it was this page's.
+    forked: Option<String>,
     /// The lane this page gave up when it went on in memory, as long as something of ours is on its way there.
     given_up: Option<String>,
     /// How often this page has resigned as the sender: what it is told of an election before that is void.
@@ -86,6 +88,8 @@ pub struct Engine {
     resting: bool,
     /// The store is this page's memory.
     degraded: bool,
+    /// When to try the durable store again; `None`: there is none.
+    restore_at: Option<u64>,
     /// The last write that the durable store was asked for before that.
     durable_until: u64,
     effects: Effects,
@@ -106,6 +110,7 @@ impl Engine {
             writing: Vec::new(),
             last_id: 0,
             removing: Vec::new(),
+            forked: None,
             given_up: None,
             term: 0,
             sender: None,
@@ -117,6 +122,7 @@ impl Engine {
             flushing: false,
             resting: false,
             degraded: false,
+            restore_at: None,
             durable_until: 0,
             effects: Effects::default(),
         }
@@ -131,19 +137,20 @@ impl Engine {
                 Input::LaneBusy => self.lane_busy(),
                 Input::Commit => self.commit(),
                 Input::Written(id, result) => self.written(id, result, now, entropy),
-                Input::Elected(term, metas) => self.elected(term, &metas, now),
+                Input::Elected(term, metas) => self.elected(term, &metas, now, entropy),
                 Input::Read(id, lines) => self.read(id, lines, now, entropy),
                 Input::Answered(id, outcome) => self.answered(id, &outcome, now, entropy),
-                Input::Wake => self.step(now),
-                Input::Flush => self.flush(now),
-                Input::Heard(message) => self.heard(&message, now),
+                Input::Wake => self.step(now, entropy),
+                Input::Flush => self.flush(now, entropy),
+                Input::Heard(message) => self.heard(&message, now, entropy),
                 Input::Hidden => self.hidden(now, entropy),
                 Input::Leaving(frozen) => self.leaving(frozen, now, entropy),
-                Input::Resumed => self.resumed(now),
-                Input::Online => self.hurry(now),
+                Input::Resumed => self.resumed(now, entropy),
+                Input::Online => self.hurry(now, entropy),
                 Input::Hurry => self.run(),
                 Input::Close => self.close(now, entropy),
                 Input::Erase => self.erase(),
+                Input::Restored(done) => self.restored(done, now),
             }
         }
         core::mem::take(&mut self.effects)
@@ -363,6 +370,27 @@ mod tests {
         assert!(engine.sender.is_none(), "it stood for another term by then");
         handle(&mut engine, Input::Elected(1, Vec::new()), 1_000, entropy);
         assert!(engine.sender.is_some());
+    }
+
+    #[test]
+    fn rows_stored_while_the_metas_were_read_for_an_election_are_sent() {
+        let entropy = &mut Counter(0);
+        let mut engine = Engine::new(Config::parse("shop").unwrap(), entropy);
+        engine.handle(Input::Opened(Vec::new(), true), 1_000, entropy);
+        engine.capture(EventKind::Track, "a", "", "", 1_000, entropy).unwrap();
+        let effects = engine.handle(Input::Commit, 1_000, entropy).list().unwrap();
+        let written = effects.into_iter().find_map(|effect| match effect {
+            Effect::Write(id, write) => Some((id, write)),
+            _ => None,
+        });
+        let (id, write) = written.expect("a new lane");
+        engine.handle(Input::Written(id, Ok(())), 1_000, entropy);
+        // The metas were read before that.
+        let effects = engine.handle(Input::Elected(0, Vec::new()), 1_000, entropy).list().unwrap();
+        assert!(effects.contains(&Effect::Survey(0)), "{effects:?}");
+        let effects = engine.handle(Input::Elected(0, write.put), 1_000, entropy).list().unwrap();
+        assert!(effects.iter().any(|effect| matches!(effect, Effect::Read { .. })), "{effects:?}");
+        assert!(!effects.contains(&Effect::Survey(0)), "once is enough");
     }
 
     #[test]

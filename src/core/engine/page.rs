@@ -15,7 +15,7 @@ impl Engine {
         match &mut self.sender {
             Some(sender) => {
                 sender.want(false);
-                self.step(now);
+                self.step(now, entropy);
             }
             None => self.effects.tell("flush"),
         }
@@ -43,9 +43,9 @@ impl Engine {
         }
     }
 
-    pub(super) fn resumed(&mut self, now: u64) {
+    pub(super) fn resumed(&mut self, now: u64, entropy: &mut dyn Entropy) {
         if self.degraded {
-            return self.step(now);
+            return self.step(now, entropy);
         }
         self.effects.elect(self.term);
         if let Some(left) = self.left.take().filter(|_| self.recorder.lane.is_none()) {

@@ -8,12 +8,12 @@ use crate::core::{
     sender::{Batch, Sender, Step},
     words::{Reader, Words},
 };
-use crate::ports::Entropy;
+use crate::ports::{Entropy, StoredRow};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 impl Engine {
     /// A page that has resigned since it stood for that term does not send: another one may.
-    pub(super) fn elected(&mut self, term: u64, metas: &[(String, String)], now: u64) {
+    pub(super) fn elected(&mut self, term: u64, metas: &[(String, String)], now: u64, entropy: &mut dyn Entropy) {
         if term != self.term {
             return;
         }
@@ -22,9 +22,11 @@ impl Engine {
             None => {
                 self.awaited = 0;
                 self.sender = Some(Sender::new(&self.recorder.config, metas));
+                // What was stored since the metas were read was told while there was no sender to hear it.
+                self.effects.survey(self.term);
             }
         }
-        self.step(now);
+        self.step(now, entropy);
     }
 
     pub(super) fn resign(&mut self) {
@@ -32,10 +34,11 @@ impl Engine {
         self.effects.resign();
     }
 
-    pub(super) fn step(&mut self, now: u64) {
+    pub(super) fn step(&mut self, now: u64, entropy: &mut dyn Entropy) {
+        self.restore_when_due(now);
         if let Some(sender) = &mut self.sender {
             let step = sender.step(now);
-            self.carry_out(step, now);
+            self.carry_out(step, now, entropy);
         }
     }
 
@@ -45,27 +48,34 @@ impl Engine {
                 Some(lines) => sender.read(lines, now),
                 None => sender.stumbled(now, entropy),
             };
-            self.carry_out(step, now);
+            self.carry_out(step, now, entropy);
         }
     }
 
     pub(super) fn answered(&mut self, id: u64, outcome: &str, now: u64, entropy: &mut dyn Entropy) {
         let Some(sender) = self.sender.as_mut().filter(|_| id == self.awaited) else { return };
         let answer = Answer::parse(outcome);
-        let (step, fork) = sender.answered(&answer, now, entropy);
+        let (chain, _) = sender.progress();
+        let lane = self.recorder.lane.as_ref();
+        let ours = lane.is_some_and(|lane| lane.head.chain == chain) || self.forked.as_deref() == Some(chain);
+        // Only what belongs to the same epoch may go to the next lane.
+        let may_move = ours && !self.recorder.must_leave_lane(now);
+        let (step, fork) = sender.answered(&answer, may_move, now, entropy);
         let (chain, next) = sender.progress();
-        let ours = self.recorder.lane.as_ref().is_some_and(|lane| lane.head.chain == chain);
-        let note = Object::default().text("chain", chain).number("next", next).number("status", answer.status).finish();
+        let chain = chain.to_owned();
+        let note =
+            Object::default().text("chain", &chain).number("next", next).number("status", answer.status).finish();
         self.effects.note("settled", &note);
-        self.carry_out(step, now);
-        if fork && ours {
+        if fork && ours && self.forked.as_ref() != Some(&chain) {
             // The collector knows another history of this chain (a restored backup, for one): go on in a new one.
             self.leave_lane();
+            self.forked = Some(chain);
             self.commit();
         }
+        self.carry_out(step, now, entropy);
     }
 
-    pub(super) fn settlement_written(&mut self, id: u64, now: u64) {
+    pub(super) fn settlement_written(&mut self, id: u64, now: u64, entropy: &mut dyn Entropy) {
         let Some(sender) = self.sender.as_mut().filter(|_| id == self.awaited) else { return };
         let (chain, next) = sender.progress();
         let chain = chain.to_owned();
@@ -73,26 +83,26 @@ impl Engine {
         let step = sender.written(now);
         self.effects.tell(&words);
         self.settled(&chain, next);
-        self.carry_out(step, now);
+        self.carry_out(step, now, entropy);
     }
 
-    pub(super) fn flush(&mut self, now: u64) {
+    pub(super) fn flush(&mut self, now: u64, entropy: &mut dyn Entropy) {
         self.commit();
         self.flushing = true;
         if self.sender.is_none() {
             self.effects.tell("flush");
         }
-        self.hurry(now);
+        self.hurry(now, entropy);
     }
 
-    pub(super) fn hurry(&mut self, now: u64) {
+    pub(super) fn hurry(&mut self, now: u64, entropy: &mut dyn Entropy) {
         if let Some(sender) = &mut self.sender {
             sender.want(true);
-            self.step(now);
+            self.step(now, entropy);
         }
     }
 
-    pub(super) fn heard(&mut self, message: &str, now: u64) {
+    pub(super) fn heard(&mut self, message: &str, now: u64, entropy: &mut dyn Entropy) {
         let mut words = Reader::new(message);
         match words.text().unwrap_or_default() {
             "stored" => {
@@ -101,7 +111,7 @@ impl Engine {
                 let (top, rows, bytes) = (number(), number(), number());
                 if let (Some(sender), Some(chain)) = (&mut self.sender, chain) {
                     sender.stored(chain, words.number(), top, rows, bytes, now);
-                    self.step(now);
+                    self.step(now, entropy);
                 }
             }
             "settled" => {
@@ -109,7 +119,7 @@ impl Engine {
                 self.settled(chain, words.number().unwrap_or(0));
                 self.resting = false;
             }
-            "flush" => self.hurry(now),
+            "flush" => self.hurry(now, entropy),
             // A page that died may have left a lane behind that it could tell nobody of.
             "opened" if self.sender.is_some() && !self.degraded => {
                 self.effects.survey(self.term);
@@ -149,8 +159,9 @@ impl Engine {
         self.effects.deliver(id, &batch.lines, &meta, exit);
     }
 
-    fn carry_out(&mut self, step: Step, now: u64) {
+    fn carry_out(&mut self, step: Step, now: u64, entropy: &mut dyn Entropy) {
         match step {
+            Step::Move { key, record, rows } => self.move_rows(&rows, (key, record), entropy),
             Step::Read { chain, from, rows, bytes } => {
                 let id = self.next_id();
                 self.awaited = id;
@@ -165,6 +176,16 @@ impl Engine {
             Step::Rest => {}
         }
         self.tell_how_it_stands();
+    }
+
+    /// The events of `rows` in the lane at hand, or a new one, stored in one transaction with the record that says so: they
+    /// are in one of the two places, never in both.
+    fn move_rows(&mut self, rows: &[StoredRow], record: (String, String), entropy: &mut dyn Entropy) {
+        let linked = self.recorder.relink(rows, entropy);
+        self.take_rows(linked);
+        self.metas.push(record);
+        self.commit();
+        self.awaited = self.last_id;
     }
 
     /// Whoever waits for a flush hears of its end, and of a pause too: nobody need wait for that to end.

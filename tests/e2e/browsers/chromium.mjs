@@ -30,6 +30,14 @@ class ChromiumPage extends Page {
   viewport(width, height) {
     return this.page.setViewportSize({ width, height })
   }
+
+  /** Stops all service workers of this profile, as the browser does with idle ones. */
+  async stopServiceWorkers() {
+    const control = await this.page.context().newCDPSession(this.page)
+    await control.send('ServiceWorker.enable')
+    await control.send('ServiceWorker.stopAllWorkers')
+    await control.detach()
+  }
 }
 
 /** One visitor: pages of one profile share storage, locks and channels; those of another profile share nothing. */

@@ -32,6 +32,9 @@ class FirefoxPage extends Page {
   viewport(width, height) {
     return this.page.setViewport({ width, height })
   }
+
+  /** Nobody can stop a service worker here: it stops when it was idle for as long as {@link launch} was told. */
+  async stopServiceWorkers() {}
 }
 
 /** One visitor: pages of one profile share storage, locks and channels; those of another profile share nothing. */
@@ -70,9 +73,13 @@ class FirefoxProfile {
   }
 }
 
-/** A browser whose profiles are gone with them. */
-export async function launch() {
-  const browser = await puppeteer.launch(options)
+/**
+ * A browser whose profiles are gone with them.
+ * @param idle how long a service worker may be idle before it is stopped, in ms; by itself 30 s
+ */
+export async function launch({ idle } = {}) {
+  const prefs = ['idle_timeout', 'idle_extended_timeout'].map((name) => [`dom.serviceWorkers.${name}`, idle])
+  const browser = await puppeteer.launch({ ...options, ...(idle && { extraPrefsFirefox: Object.fromEntries(prefs) }) })
   return {
     version: (await browser.version()).replace('/', ' '),
     async profile() {

@@ -65,6 +65,41 @@ scenario('quota full: nothing is lost', async ({ site, profile }) => {
   assert.deepEqual(page.warnings(), ['quota'])
 })
 
+scenario(
+  'quota full, and room again: what was in memory is stored, and the page goes on there',
+  async ({ site, profile }) => {
+    site.head = FULL
+    const page = await profile.open(site.url('/page'))
+    site.answer = () => ({ status: 503 })
+    await begin(page)
+    await track(page, 5, 'stored-')
+    await page.evaluate(() => {
+      globalThis.full = true
+    })
+    await track(page, 5, 'full-')
+    await until(async () => (await statsOf(page)).storage === 'memory', 'in memory')
+    await page.evaluate(() => {
+      globalThis.full = false
+      // The next try is due a minute later.
+      const now = Date.now
+      Date.now = () => now() + 61_000
+    })
+    await track(page, 5, 'after-')
+    await until(async () => (await statsOf(page)).storage === 'indexeddb', 'back in the store')
+    assertAddsUp(await statsOf(page))
+    assert.equal((await statsOf(page)).captured, 15)
+    site.answer = () => ({})
+    await page.reload()
+    await page.until(() => 'createTrail' in globalThis)
+    await begin(page)
+    await until(() => new Set(names(site.taken())).size === 15, 'everything is delivered')
+    assert.equal(new Set(site.taken().map(({ id }) => id)).size, 15, 'each under one id')
+    await until(async () => (await statsOf(page)).pending === 0, 'settled')
+    assertAddsUp(await statsOf(page))
+    assert.equal((await verdictOf(page)).verdict, 'holds')
+  },
+)
+
 scenario('quota full, then consent withdrawn: the database is gone all the same', async ({ site, profile }) => {
   site.head = FULL
   const page = await profile.open(site.url('/page'))

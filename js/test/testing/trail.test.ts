@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, test } from 'vitest'
-import { createTestTrail, explain } from '../testing.ts'
-import { addsUp } from './fake.ts'
+import { createTestTrail, explain } from '../../testing.ts'
+import { addsUp } from '../fake.ts'
 
 describe('a client for tests', () => {
   test('records at once, as JSON would carry it', () => {
@@ -63,6 +63,60 @@ describe('a client for tests', () => {
     ])
     expect([trail.events, await trail.ready()]).toEqual([[], { state: 'inert', code: 'closed' }])
     expect(explain('closed')).toMatch(/closed/)
+  })
+
+  test('finds, counts and waits for what was recorded', async () => {
+    const { testing, ...trail } = createTestTrail()
+    expect([testing.count(), testing.last(), testing.find('view')]).toEqual([0, undefined, []])
+    trail.page('home')
+    trail.track('view', { n: 1 })
+    trail.track('view', { n: 2 })
+    trail.identify('ann@example.org')
+    expect([testing.count(), testing.count('view'), testing.count(({ kind }) => kind === 'identify')]).toEqual([
+      4, 2, 1,
+    ])
+    expect([testing.last('view')?.props.n, testing.last('home')?.kind, testing.last()?.kind]).toEqual([
+      2,
+      'page',
+      'identify',
+    ])
+    expect([testing.last('gone'), testing.find('view').map(({ props }) => props.n)]).toEqual([undefined, [1, 2]])
+    // What is there already, and what comes later; the first one each time.
+    expect((await testing.waitFor('view')).props.n).toBe(1)
+    const late = Promise.all([testing.waitFor('late'), testing.waitFor((event) => event.kind === 'group')])
+    trail.group('acme')
+    trail.track('late')
+    trail.track('late', { n: 2 })
+    expect(await late).toEqual([
+      { kind: 'track', name: 'late', props: {} },
+      { kind: 'group', type: 'opaque', id: 'acme', traits: {} },
+    ])
+    trail.clear()
+    expect(testing.count()).toBe(0)
+  })
+
+  test('waits no longer than it is told, and says what it has seen', async () => {
+    const { testing, ...trail } = createTestTrail()
+    await expect(testing.waitFor('a', 5)).rejects.toThrow('Waited 5 ms for a; recorded: nothing')
+    trail.page()
+    trail.track('b')
+    await expect(testing.waitFor(() => false, 5)).rejects.toThrow('a matching event; recorded: page, b')
+    const broken = expect(
+      testing.waitFor((event) => {
+        throw new Error(event.kind)
+      }),
+    ).rejects.toThrow('page')
+    trail.track('c')
+    await broken
+  })
+
+  test('what waits for consent is found once it is given', async () => {
+    const { testing, ...trail } = createTestTrail({ consent: 'pending' })
+    const found = testing.waitFor('view')
+    trail.track('view')
+    expect(testing.count()).toBe(0)
+    trail.consent('granted')
+    expect((await found).name).toBe('view')
   })
 
   test('answers every question', async () => {

@@ -1,0 +1,178 @@
+//! The forms that rows come in: lines, one JSON document, or CSV; as they are or in a service's events; plain or gzipped.
+//!
+//! What a form is called in the input's name is not asked: its first bytes tell.
+
+use crate::columns::{Cell, Columns, Finds, Form, Place};
+use crate::error::Code;
+use crate::rows;
+use flate2::bufread::MultiGzDecoder;
+use serde_json::Deserializer;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+
+/// The longest line that is held in memory: 16 MiB. A longer one is read as a document.
+const MAX_LINE: u64 = 1 << 24;
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Why no verdict could be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong.
+    pub code: Code,
+    /// In which line of the input, from 1.
+    pub line: Option<u64>,
+}
+
+impl From<Code> for Failure {
+    fn from(code: Code) -> Self {
+        Self { code, line: None }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        let code = error.get_ref().and_then(|inner| inner.downcast_ref()).copied();
+        code.unwrap_or(Code::CannotRead).into()
+    }
+}
+
+/// Reads every row of an input. Blank lines are skipped; lines without a row are counted.
+///
+/// # Errors
+/// `cannot_read`, `malformed_gzip`; `invalid_utf8` and `malformed_row` with the line.
+pub fn read_rows(mut input: impl BufRead) -> Result<Finds, Failure> {
+    let mut start = Vec::new();
+    input.by_ref().take(GZIP.len() as u64).read_to_end(&mut start)?;
+    let gzipped = start == GZIP;
+    let input = Cursor::new(start).chain(input);
+    if gzipped { read_text(BufReader::new(Gunzip(MultiGzDecoder::new(input)))) } else { read_text(input) }
+}
+
+fn read_text(mut input: impl BufRead) -> Result<Finds, Failure> {
+    let (mut finds, mut line) = (Finds::default(), Vec::new());
+    for number in 1.. {
+        line.clear();
+        if input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if number == 1 && line.starts_with(BYTE_ORDER_MARK) {
+            line.drain(..BYTE_ORDER_MARK.len());
+        }
+        let text = std::str::from_utf8(&line).map(str::trim);
+        if text == Ok("") {
+            continue;
+        }
+        if let Some(row) = text.ok().and_then(rows::parse) {
+            finds.push(Form::Plain, row);
+            continue;
+        }
+        if finds == Finds::default()
+            && let Some(header) = text.ok().and_then(Header::read)
+        {
+            // Of CR LF the CSV reader counts the second only with the line after.
+            let above = number - 1 + u64::from(line.ends_with(b"\r\n"));
+            return read_csv(&header, above, Cursor::new(&line).chain(input));
+        }
+        let at = |code| Failure { code, line: Some(number) };
+        match finds.search(&mut Deserializer::from_slice(&line)) {
+            Ok(()) => {}
+            Err(error) if error.is_eof() => {
+                // A value that does not end with its line: a document, and whatever follows it.
+                let document = Cursor::new(&line).chain(&mut input);
+                finds.search(&mut Deserializer::from_reader(document)).map_err(|error| {
+                    if error.is_io() {
+                        io::Error::from(error).into()
+                    } else {
+                        Failure { code: Code::MalformedRow, line: Some(number + error.line().max(1) as u64 - 1) }
+                    }
+                })?;
+                break;
+            }
+            Err(_) => return Err(at(if text.is_err() { Code::InvalidUtf8 } else { Code::MalformedRow })),
+        }
+    }
+    Ok(finds)
+}
+
+/// What the columns of CSV hold.
+enum Header {
+    /// A row's columns, each in its place, among others, in this form.
+    Columns(Vec<Option<Place>>, Form),
+    /// None of a row's columns: these may be in JSON in a field.
+    Other,
+}
+
+impl Header {
+    /// Reads the first line of CSV; `None` if it does not look like one.
+    fn read(line: &str) -> Option<Self> {
+        let mut names = csv::StringRecord::new();
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+        if !reader.read_record(&mut names).ok()? {
+            return None;
+        }
+        // Some databases write names in capitals; some services put what an object's member was in before a point.
+        let named = |name: &str| {
+            let name = name.trim().to_ascii_lowercase();
+            Columns::named_place(name.rsplit('.').next()?)
+        };
+        let plain = |name: &str| Columns::place(&name.trim().to_ascii_lowercase());
+        let all = |place: &dyn Fn(&str) -> Option<Place>| names.iter().map(place).collect::<Vec<_>>();
+        for (places, form) in [(all(&named), Form::Named), (all(&plain), Form::Plain)] {
+            if Columns::KEY.iter().all(|place| places.contains(&Some(*place))) {
+                return Some(Self::Columns(places, form));
+            }
+        }
+        let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || " _-.$/()".contains(c));
+        (names.len() > 1 && names.iter().all(is_name)).then_some(Self::Other)
+    }
+}
+
+/// Reads CSV with this header. `above` is how many lines its reader does not count.
+fn read_csv(header: &Header, above: u64, input: impl Read) -> Result<Finds, Failure> {
+    let mut finds = Finds::default();
+    let mut reader = csv::Reader::from_reader(input);
+    let mut record = csv::StringRecord::new();
+    let failure = |error: csv::Error, line| match error.into_kind() {
+        csv::ErrorKind::Io(error) => error.into(),
+        csv::ErrorKind::Utf8 { .. } => Failure { code: Code::InvalidUtf8, line },
+        _ => Failure { code: Code::MalformedRow, line },
+    };
+    reader.byte_headers().map_err(|error| failure(error, None))?;
+    loop {
+        let line = Some(above + reader.position().line());
+        if !reader.read_record(&mut record).map_err(|error| failure(error, line))? {
+            return Ok(finds);
+        }
+        let malformed = Failure { code: Code::MalformedRow, line };
+        let before = finds.rows.len();
+        match header {
+            Header::Columns(places, form) => {
+                let mut columns = Columns::default();
+                for (place, field) in places.iter().zip(&record) {
+                    if let Some(place) = place {
+                        columns.put(*place, Some(Cell::Text(field.into())));
+                    }
+                }
+                if columns.mean_a_row() {
+                    finds.push(*form, columns.row().ok_or(malformed)?);
+                }
+            }
+            Header::Other => finds.search_texts(&record).ok_or(malformed)?,
+        }
+        finds.found.without += u64::from(finds.rows.len() == before);
+    }
+}
+
+/// Says of damaged data that it is that, and not that it can't be read.
+struct Gunzip<R>(MultiGzDecoder<R>);
+
+impl<R: BufRead> Read for Gunzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                io::Error::other(Code::MalformedGzip)
+            }
+            _ => error,
+        })
+    }
+}
