@@ -30,7 +30,7 @@ test('a page that hears of an erasure ends, and does not open the database again
   const feed = vi.fn((..._: unknown[]) => '')
   const erased = vi.fn()
   const Driver = driverOf({ Core: { create: () => ({ feed }) }, Checker: class {} } as unknown as Wasm)
-  void new Driver('{"deployment":"shop"}', { erased } as never).start()
+  void new Driver('shop', { erased } as never).start()
   const other = new BroadcastChannel('nymtrail/shop')
   other.postMessage('stored')
   other.postMessage('erased')
