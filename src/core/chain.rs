@@ -8,8 +8,9 @@
 //! ```
 //! All hashes are hashed and stored as lower-case hex of 32 bytes.
 
-use super::{decimal, hex, row::Row, sha256::Sha256};
+use super::{decimal, hex, row::Row};
 use alloc::string::String;
+use sha2::{Digest, Sha256};
 
 /// Stands for "no earlier chain" where a genesis would name the head of one.
 pub const NO_HEAD: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -21,11 +22,11 @@ pub struct Hash(pub [u8; 32]);
 impl Hash {
     /// The SHA-256 of all parts, one after the other.
     pub fn of(parts: &[&str]) -> Self {
-        let mut hash = Sha256::default();
+        let mut hasher = Sha256::new();
         for part in parts {
-            hash.update(part.as_bytes());
+            hasher.update(part.as_bytes());
         }
-        Self(hash.finish())
+        Self(hasher.finalize().into())
     }
 
     /// As 64 lower-case hex digits.

@@ -36,7 +36,6 @@ pub mod row;
 pub mod scrub;
 pub mod sender;
 pub mod settled;
-pub mod sha256;
 pub mod stats;
 pub mod taint;
 pub mod verify;

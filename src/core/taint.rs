@@ -3,7 +3,7 @@
 //! Patterns cannot see a name or a customer number. The identifier itself must not be kept, so what is kept is a
 //! keyed tag of it: a rolling hash finds candidates in linear time, an HMAC confirms them.
 
-use super::sha256::hmac;
+use super::pseudonym::mac;
 use alloc::vec::Vec;
 
 /// Shorter identifiers would be found in ordinary words: they are looked for as a whole string only.
@@ -38,7 +38,7 @@ impl Taint {
     pub fn add(&mut self, identifier: &str) {
         let mut lower = identifier.trim().to_ascii_lowercase();
         let (bytes, rolling) = (lower.len(), self.roll(lower.as_bytes()));
-        let tag = hmac(&self.key, &[lower.as_bytes()]);
+        let tag = mac(&self.key, &[lower.as_bytes()]);
         zeroize::Zeroize::zeroize(&mut lower);
         if bytes == 0 || self.needles.iter().any(|needle| needle.tag == tag) {
             return;
@@ -67,7 +67,7 @@ impl Taint {
     }
 
     fn finds(&self, needle: &Needle, text: &[u8]) -> bool {
-        let confirmed = |window: &[u8]| hmac(&self.key, &[window]) == needle.tag;
+        let confirmed = |window: &[u8]| mac(&self.key, &[window]) == needle.tag;
         if needle.bytes < MIN_INNER_BYTES {
             return text.len() == needle.bytes && confirmed(text);
         }
