@@ -148,13 +148,12 @@ impl Keyring {
     /// what was committed to: nothing of the document is taken then.
     pub fn accept(&mut self, text: &str, deployment: &str) -> Result<(), Code> {
         let document = json::parse(text).ok_or(Code::EpochsMalformed)?;
-        if document.get("deployment").and_then(|name| name.text()).as_deref() != Some(deployment) {
+        if document.get("deployment").and_then(Value::as_text) != Some(deployment) {
             return Err(Code::WrongDeployment);
         }
         let mut epochs: Vec<Epoch> = Vec::new();
-        let list = document.get("epochs").filter(|list| !list.is_map()).ok_or(Code::EpochsMalformed)?;
-        for (_, value) in list.children() {
-            let epoch = read(&value).ok_or(Code::EpochsMalformed)?;
+        for value in document.get("epochs").map(Value::items).unwrap_or_default() {
+            let epoch = read(value).ok_or(Code::EpochsMalformed)?;
             if epochs.last().is_some_and(|before| before.id >= epoch.id) {
                 return Err(Code::EpochsMalformed);
             }
@@ -216,17 +215,16 @@ impl Keyring {
 }
 
 fn read(value: &Value) -> Option<Epoch> {
-    let number = |name| value.get(name)?.whole();
-    let next = value.get("next").and_then(|next| next.text());
+    let number = |name| value.get(name).and_then(Value::as_u64);
+    let next = value.get("next").and_then(Value::as_text);
     let epoch = Epoch {
         id: number("id")?,
         not_before: number("not_before")?,
         not_after: number("not_after")?,
-        salt: Salt::new(hex::decode(&value.get("salt")?.text()?)?),
-        next,
+        salt: Salt::new(hex::decode(value.get("salt")?.as_text()?)?),
+        next: next.map(Into::into),
     };
-    let next_is_whole = epoch.next.as_ref().is_none_or(|next| hex::is_hex(next, 64));
-    (epoch.not_before < epoch.not_after && next_is_whole).then_some(epoch)
+    (epoch.not_before < epoch.not_after && next.is_none_or(|next| hex::is_hex(next, 64))).then_some(epoch)
 }
 
 #[cfg(test)]

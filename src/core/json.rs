@@ -10,82 +10,62 @@ use alloc::{string::String, vec::Vec};
 /// How deep lists and maps may nest; deeper input is refused, so that reading never exhausts the stack.
 pub const MAX_DEPTH: usize = 16;
 
-/// A JSON value that is known to be one: its text, looked into when it is asked for. A tree of values would cost the wasm
-/// two kilobytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Value<'a>(&'a str);
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number, as it was written.
+    Number(String),
+    /// A string. Lone surrogates became U+FFFD.
+    Text(String),
+    /// An array.
+    List(Vec<Value>),
+    /// An object, in the order it was written.
+    Map(Vec<(String, Value)>),
+}
 
-impl<'a> Value<'a> {
-    /// The string, if it is one. Lone surrogates became U+FFFD.
-    pub fn text(&self) -> Option<String> {
-        Reader { text: self.0, at: 0 }.string()
+impl Value {
+    /// The member `name` of a map.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        match self {
+            Self::Map(entries) => entries.iter().find(|(key, _)| key == name).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// The string, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
     }
 
     /// The whole number from 0, if it is one.
-    pub fn whole(&self) -> Option<u64> {
-        super::words::whole(self.0)
-    }
-
-    /// The number as it was written, if it is one.
-    pub fn number(&self) -> Option<&'a str> {
-        matches!(self.kind(), b'-' | b'0'..=b'9').then_some(self.0)
-    }
-
-    /// Whether it is `null`.
-    pub fn is_null(&self) -> bool {
-        self.kind() == b'n'
-    }
-
-    /// Whether it is an object.
-    pub fn is_map(&self) -> bool {
-        self.kind() == b'{'
-    }
-
-    /// The member `name` of an object.
-    pub fn get(&self, name: &str) -> Option<Value<'a>> {
-        self.children().find_map(|(key, value)| (key == name).then_some(value))
-    }
-
-    /// The members of an object with their names, or the items of an array with empty ones, in the order they were
-    /// written; nothing of any other value.
-    pub fn children(&self) -> Children<'a> {
-        let mut reader = Reader { text: self.0, at: 0 };
-        let close = close_of(self.kind());
-        Children { more: close != 0 && reader.begins(close), reader, close }
-    }
-
-    /// The first character, which tells all kinds apart.
-    fn kind(&self) -> u8 {
-        self.0.as_bytes().first().copied().unwrap_or(0)
-    }
-}
-
-/// The closing bracket of an opening one; 0 for any other character.
-fn close_of(open: u8) -> u8 {
-    match open {
-        b'{' => b'}',
-        b'[' => b']',
-        _ => 0,
-    }
-}
-
-/// See [`Value::children`].
-pub struct Children<'a> {
-    reader: Reader<'a>,
-    close: u8,
-    more: bool,
-}
-
-impl<'a> Iterator for Children<'a> {
-    type Item = (String, Value<'a>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if !self.more {
-            return None;
+    pub fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Number(raw) => super::words::whole(raw),
+            _ => None,
         }
-        let child = self.reader.child(self.close, MAX_DEPTH)?;
-        self.more = self.reader.goes_on(self.close)?;
-        Some(child)
+    }
+
+    /// The items of a list; nothing for any other value.
+    pub fn items(&self) -> &[Value] {
+        match self {
+            Self::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The entries of a map; nothing for any other value.
+    pub fn entries(&self) -> &[(String, Value)] {
+        match self {
+            Self::Map(entries) => entries,
+            _ => &[],
+        }
     }
 }
 
@@ -151,7 +131,7 @@ impl Object {
 
 /// Reads one JSON value with nothing after it. `None` for anything that RFC 8259 does not allow, and for nesting
 /// beyond [`MAX_DEPTH`].
-pub fn parse(text: &str) -> Option<Value<'_>> {
+pub fn parse(text: &str) -> Option<Value> {
     let mut reader = Reader { text, at: 0 };
     let value = reader.value(MAX_DEPTH)?;
     reader.space();
@@ -165,37 +145,41 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn value(&mut self, depth: usize) -> Option<Value<'a>> {
+    fn value(&mut self, depth: usize) -> Option<Value> {
         self.space();
-        let start = self.at;
         match self.peek() {
-            open @ (b'{' | b'[') => {
-                let (close, depth) = (close_of(open), depth.checked_sub(1)?);
-                let mut more = self.begins(close);
-                while more {
-                    self.child(close, depth)?;
-                    more = self.goes_on(close)?;
-                }
-            }
-            b'"' => drop(self.string()?),
-            b't' => self.word("true")?,
-            b'f' => self.word("false")?,
-            b'n' => self.word("null")?,
-            _ => self.number()?,
+            b'{' => self.map(depth.checked_sub(1)?),
+            b'[' => self.list(depth.checked_sub(1)?),
+            b'"' => self.string().map(Value::Text),
+            b't' => self.word("true", Value::Bool(true)),
+            b'f' => self.word("false", Value::Bool(false)),
+            b'n' => self.word("null", Value::Null),
+            _ => self.number(),
         }
-        self.text.get(start..self.at).map(Value)
     }
 
-    /// A member of an object, or an item of an array.
-    fn child(&mut self, close: u8, depth: usize) -> Option<(String, Value<'a>)> {
-        let mut name = String::new();
-        if close == b'}' {
+    fn map(&mut self, depth: usize) -> Option<Value> {
+        let mut entries = Vec::new();
+        let mut more = self.begins(b'}');
+        while more {
             self.space();
-            name = self.string()?;
+            let name = self.string()?;
             self.space();
             self.expect(b':')?;
+            entries.push((name, self.value(depth)?));
+            more = self.goes_on(b'}')?;
         }
-        Some((name, self.value(depth)?))
+        Some(Value::Map(entries))
+    }
+
+    fn list(&mut self, depth: usize) -> Option<Value> {
+        let mut items = Vec::new();
+        let mut more = self.begins(b']');
+        while more {
+            items.push(self.value(depth)?);
+            more = self.goes_on(b']')?;
+        }
+        Some(Value::List(items))
     }
 
     /// Passes the opening bracket. False if the closing one follows at once.
@@ -265,7 +249,8 @@ impl<'a> Reader<'a> {
     }
 
     /// By RFC 8259: -? int frac? exp?
-    fn number(&mut self) -> Option<()> {
+    fn number(&mut self) -> Option<Value> {
+        let start = self.at;
         self.skip(b'-');
         if !self.skip(b'0') {
             self.digits()?;
@@ -277,7 +262,7 @@ impl<'a> Reader<'a> {
             let _ = self.skip(b'+') || self.skip(b'-');
             self.digits()?;
         }
-        Some(())
+        Some(Value::Number(self.text.get(start..self.at)?.into()))
     }
 
     fn digits(&mut self) -> Option<()> {
@@ -288,11 +273,11 @@ impl<'a> Reader<'a> {
         (self.at > start).then_some(())
     }
 
-    fn word(&mut self, word: &str) -> Option<()> {
+    fn word(&mut self, word: &str, value: Value) -> Option<Value> {
         let end = self.at + word.len();
         let found = self.text.get(self.at..end)? == word;
         self.at = end;
-        found.then_some(())
+        found.then_some(value)
     }
 
     fn space(&mut self) {
@@ -323,98 +308,52 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where a text stands that may be rewritten.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// It is the name of a member, which goes with its value if another text takes its place.
-    Name,
-    /// It is a string.
-    Text,
-    /// It is the digits of a number; a text in its place is a string.
-    Number,
-}
-
-/// How a value is rewritten.
-pub struct Rewrite<'a> {
-    /// How deep objects and arrays may nest.
-    pub depth: usize,
-    /// How many members or items each of them may have.
-    pub entries: usize,
-    /// What takes the place of a text; `None`: it stays.
-    pub text: &'a dyn Fn(Place, &str) -> Option<String>,
-}
-
-/// `value` rewritten, and in canonical form: keys sorted by code point, no white space, ASCII only. `None` if it is larger
-/// than it may be.
-pub fn rewrite(value: Value, rules: &Rewrite, out: &mut String) -> Option<()> {
-    if close_of(value.kind()) != 0 {
-        Members::of(value, rules)?.write(value, out);
-    } else if let Some(text) = value.text() {
-        write_text((rules.text)(Place::Text, &text).as_ref().unwrap_or(&text), out);
-    } else if let Some(text) = value.number().and_then(|number| (rules.text)(Place::Number, number)) {
-        write_text(&text, out);
-    } else {
-        out.push_str(value.0);
-    }
-    Some(())
-}
-
-/// The members of an object or the items of an array, in canonical form and order.
-#[derive(Default)]
-pub struct Members(Vec<(String, String)>);
-
-impl Members {
-    /// Those of `value`, rewritten. `None` if there are more than there may be.
-    pub fn of(value: Value, rules: &Rewrite) -> Option<Self> {
-        let mut members = Self::default();
-        let inner = Rewrite { depth: rules.depth.checked_sub(1)?, ..*rules };
-        for (at, (name, value)) in value.children().enumerate() {
-            if at == rules.entries {
-                return None;
+/// Appends `value` in canonical form: keys sorted by code point, no white space, ASCII only.
+pub fn write(value: &Value, out: &mut String) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(true) => out.push_str("true"),
+        Value::Bool(false) => out.push_str("false"),
+        Value::Number(raw) => out.push_str(raw),
+        Value::Text(text) => write_text(text, out),
+        Value::List(items) => {
+            let mut separator = '[';
+            for item in items {
+                out.push(core::mem::replace(&mut separator, ','));
+                write(item, out);
             }
-            if (rules.text)(Place::Name, &name).is_none() {
-                let mut text = String::new();
-                rewrite(value, &inner, &mut text)?;
-                members.insert(name, text);
+            if items.is_empty() {
+                out.push('[');
             }
+            out.push(']');
         }
-        Some(members)
-    }
-
-    /// Adds one in its place, behind those of the same name.
-    pub fn insert(&mut self, name: String, value: String) {
-        self.0.push((name, value));
-        move_last(&mut self.0, |a, b| a.0 > b.0);
-    }
-
-    /// Takes away those of a name.
-    pub fn remove(&mut self, name: &str) {
-        self.0.retain(|(other, _)| other != name);
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Appends them in the brackets that `value` has.
-    pub fn write(&self, value: Value, out: &mut String) {
-        let open = value.kind();
-        let mut separator = open;
-        for (name, value) in &self.0 {
-            out.push(separator.into());
-            separator = b',';
-            if open == b'{' {
+        Value::Map(entries) => {
+            // Insertion: few entries, most of them in order already; a general sort is 2 KB of wasm.
+            let mut sorted: Vec<&(String, Value)> = Vec::with_capacity(entries.len());
+            for entry in entries {
+                sorted.push(entry);
+                move_last(&mut sorted, |a, b| a.0 > b.0);
+            }
+            let mut separator = '{';
+            for (name, value) in sorted {
+                out.push(core::mem::replace(&mut separator, ','));
                 write_text(name, out);
                 out.push(':');
+                write(value, out);
             }
-            out.push_str(value);
+            if entries.is_empty() {
+                out.push('{');
+            }
+            out.push('}');
         }
-        if self.is_empty() {
-            out.push(open.into());
-        }
-        out.push(close_of(open).into());
     }
+}
+
+/// `value` in canonical form.
+pub fn to_string(value: &Value) -> String {
+    let mut out = String::new();
+    write(value, &mut out);
+    out
 }
 
 /// Appends `text` as a JSON string, escaping quote, backslash and everything outside 0x20 to 0x7E.
@@ -439,22 +378,13 @@ pub fn write_text(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// `text` as a JSON string.
-pub fn quoted(text: &str) -> String {
-    let mut out = String::new();
-    write_text(text, &mut out);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn canonical(text: &str) -> Option<String> {
-        let mut out = String::new();
-        rewrite(parse(text)?, &Rewrite { depth: MAX_DEPTH, entries: usize::MAX, text: &|_, _| None }, &mut out)?;
-        Some(out)
+        parse(text).map(|value| to_string(&value))
     }
 
     #[test]

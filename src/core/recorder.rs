@@ -6,7 +6,7 @@ use super::{
     epoch::Keyring,
     error::Code,
     hex, joined,
-    json::{self, Object},
+    json::{self, Object, Value},
     lane::Lane,
     pseudonym::{Kind, Salt},
     row::Row,
@@ -275,28 +275,31 @@ impl Recorder {
         (Lane::opened(head, epoch, published, blind), genesis)
     }
 
-    /// Scrubs and pseudonymises an object. No object is an empty one, and an empty one an empty text.
-    fn properties(&mut self, text: &str) -> Result<String, Code> {
-        let mut out = String::new();
+    /// Reads, scrubs and pseudonymises an object; no object is an empty one.
+    fn properties(&mut self, text: &str) -> Result<Value, Code> {
         if text.is_empty() {
-            return Ok(out);
+            return Ok(Value::Map(Vec::new()));
         }
-        let props = json::parse(text).ok_or(Code::InvalidProperties)?;
-        let mut members = scrub::properties(props, &self.taint)?;
-        // Identifiers leave the object and come back as pseudonyms, or not at all.
-        for (name, value) in props.children().filter(|(name, _)| self.config.identifiers.contains(name)) {
-            members.remove(&name);
-            let Some(identifier) = value.text().or_else(|| value.number().map(String::from)) else { continue };
-            self.taint.add(&identifier);
-            match self.pseudonym(&joined("prop:", &name), Kind::Opaque, &identifier) {
-                Ok(pseudonym) => members.insert(name, json::quoted(&pseudonym)),
-                Err(_) => self.pseudonym_failures += 1,
+        let mut props = json::parse(text).ok_or(Code::InvalidProperties)?;
+        // Identifiers leave the object before the scrubber sees it and come back as pseudonyms, or not at all.
+        let mut identifiers = Vec::new();
+        if let Value::Map(entries) = &mut props {
+            for entry in core::mem::take(entries) {
+                let list = if self.config.identifiers.contains(&entry.0) { &mut identifiers } else { &mut *entries };
+                list.push(entry);
             }
         }
-        if !members.is_empty() {
-            members.write(props, &mut out);
+        scrub::properties(&mut props, &self.taint)?;
+        for (name, value) in identifiers {
+            let (Value::Text(identifier) | Value::Number(identifier)) = value else { continue };
+            self.taint.add(&identifier);
+            let pseudonym = self.pseudonym(&joined("prop:", &name), Kind::Opaque, &identifier);
+            match (pseudonym, &mut props) {
+                (Ok(pseudonym), Value::Map(entries)) => entries.push((name, Value::Text(pseudonym))),
+                _ => self.pseudonym_failures += 1,
+            }
         }
-        Ok(out)
+        Ok(props)
     }
 
     fn pseudonym(&self, namespace: &str, kind: Kind, canonical: &str) -> Result<String, Code> {
@@ -309,17 +312,17 @@ impl Recorder {
         }
     }
 
-    fn body(&self, kind: EventKind, name: &str, props: &str, context: &str) -> String {
+    fn body(&self, kind: EventKind, name: &str, props: &Value, context: &Value) -> String {
         let mut body = Object::default();
         let visit = self.visit.as_ref();
-        if !context.is_empty() {
-            body.raw("c", context);
+        if !context.entries().is_empty() {
+            json::write(context, body.member("c"));
         }
         body.optional("d", visit.map(|visit| visit.device.as_str()));
         body.optional("g", visit.and_then(|visit| visit.group.as_deref()));
         body.text("k", kind.as_str()).optional("n", Some(name));
-        if !props.is_empty() {
-            body.raw("p", props);
+        if !props.entries().is_empty() {
+            json::write(props, body.member("p"));
         }
         body.optional("s", visit.map(|visit| visit.id.as_str()));
         body.optional("u", visit.and_then(|visit| visit.user.as_deref())).finish()
@@ -334,7 +337,6 @@ mod tests {
     use super::super::epoch::{self, DAY, Epoch};
     use super::super::verify;
     use super::*;
-    use serde_json::Value;
 
     /// Repeatable bytes, all different.
     pub struct Sequence(pub u64);
@@ -368,7 +370,7 @@ mod tests {
 
     fn track(recorder: &mut Recorder, entropy: &mut Sequence, props: &str, now: u64) -> Value {
         let rows = recorder.capture(EventKind::Track, "view", props, "", now, entropy).unwrap();
-        serde_json::from_str(parsed(&rows).last().unwrap().body.as_deref().unwrap()).unwrap()
+        json::parse(parsed(&rows).last().unwrap().body.as_deref().unwrap()).unwrap()
     }
 
     #[test]
@@ -384,7 +386,7 @@ mod tests {
         assert_eq!(verify::verify(rows.clone()).verdict, verify::Outcome::Holds);
         let body = rows[2].body.as_deref().unwrap();
         assert!(body.contains(r#""k":"track","n":"buy","p":{"a":"x","b":1.0},"s":""#), "{body}");
-        assert_eq!(body, serde_json::from_str::<Value>(body).unwrap().to_string(), "bodies are canonical");
+        assert_eq!(body, json::to_string(&json::parse(body).unwrap()), "bodies are canonical");
     }
 
     #[test]
@@ -397,18 +399,18 @@ mod tests {
         let body = track(&mut recorder, &mut entropy, props, NOON);
         let salt = Salt::new([5; 32]);
         assert_eq!(
-            body.get("u").and_then(Value::as_str),
+            body.get("u").and_then(Value::as_text),
             Some(salt.pseudonym("shop", "user", 20781, Kind::Email, "ann@example.org").as_str())
         );
         let props = body.get("p").unwrap();
-        assert_eq!(props.get("q").and_then(Value::as_str), Some("mail [email]"));
-        assert_eq!(props.get("x").and_then(Value::as_str), Some("[email]"));
+        assert_eq!(props.get("q").and_then(Value::as_text), Some("mail [email]"));
+        assert_eq!(props.get("x").and_then(Value::as_text), Some("[email]"));
         assert_eq!(
-            props.get("account").and_then(Value::as_str),
+            props.get("account").and_then(Value::as_text),
             Some(salt.pseudonym("shop", "prop:account", 20781, Kind::Opaque, "DE-4711").as_str())
         );
         let body = track(&mut recorder, &mut entropy, r#"{"note":"for de-4711"}"#, NOON);
-        assert_eq!(body.get("p").unwrap().get("note").and_then(Value::as_str), Some("[id]"));
+        assert_eq!(body.get("p").unwrap().get("note").and_then(Value::as_text), Some("[id]"));
     }
 
     #[test]
@@ -418,7 +420,7 @@ mod tests {
         assert_eq!(identified, Err(Code::NoSalt));
         let body = track(&mut recorder, &mut entropy, r#"{"account":"x","who":"ann-4711"}"#, NOON);
         assert!(body.get("u").is_none());
-        assert_eq!(body.get("p").unwrap().to_string(), r#"{"who":"[id]"}"#);
+        assert_eq!(json::to_string(body.get("p").unwrap()), r#"{"who":"[id]"}"#);
         assert_eq!(recorder.pseudonym_failures, 2);
     }
 

@@ -106,7 +106,7 @@ impl Row {
     /// Reads a line. `None` if it is not a JSON object with just the columns of a row; a column that is `null` counts
     /// as absent. The hashes are not checked here, nor the form of hex columns.
     pub fn parse(line: &str) -> Option<Row> {
-        let value = json::parse(line).filter(json::Value::is_map)?;
+        let json::Value::Map(entries) = json::parse(line)? else { return None };
         let mut row = Row {
             chain: String::new(),
             seq: u64::MAX,
@@ -117,18 +117,17 @@ impl Row {
             bc: None,
             gprev: None,
         };
-        for (name, value) in value.children() {
-            let text = value.text();
-            match name.as_str() {
-                "seq" => row.seq = value.whole()?,
-                "t" => row.t = value.whole()?,
-                "chain" => row.chain = text?,
-                "link" => row.link = text?,
-                _ if text.is_none() && !value.is_null() => return None,
-                "salt" => row.salt = text,
-                "body" => row.body = text,
-                "bc" => row.bc = text,
-                "gprev" => row.gprev = text,
+        for (name, value) in entries {
+            match (name.as_str(), value) {
+                ("seq", value) => row.seq = value.as_u64()?,
+                ("t", value) => row.t = value.as_u64()?,
+                ("chain", json::Value::Text(text)) => row.chain = text,
+                ("link", json::Value::Text(text)) => row.link = text,
+                ("salt", json::Value::Text(text)) => row.salt = Some(text),
+                ("body", json::Value::Text(text)) => row.body = Some(text),
+                ("bc", json::Value::Text(text)) => row.bc = Some(text),
+                ("gprev", json::Value::Text(text)) => row.gprev = Some(text),
+                ("salt" | "body" | "bc" | "gprev", json::Value::Null) => {}
                 _ => return None,
             }
         }

@@ -3,12 +3,7 @@
 //! Detectors are hand-written scanners: the regex crates would cost the wasm 28 to 167 KB. What a detector finds is
 //! replaced by a word in brackets, never by a hash, which could be looked up.
 
-use super::{
-    base64url,
-    error::Code,
-    json::{Members, Place, Rewrite, Value},
-    taint::Taint,
-};
+use super::{base64url, error::Code, json::Value, taint::Taint};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 /// Longer strings are prose, and prose holds names: the value is replaced.
@@ -33,24 +28,50 @@ pub fn name(name: &str, taint: &Taint) -> Result<String, Code> {
     Ok(text(name, taint))
 }
 
-/// Scrubs properties: an object, its keys and all it holds.
+/// Scrubs properties in place: an object, its keys and all it holds.
 ///
 /// # Errors
 /// [`Code::InvalidProperties`] if it is no object, nests too deep or has too many entries.
-pub fn properties(value: Value, taint: &Taint) -> Result<Members, Code> {
-    let scrubbed = |place: Place, content: &str| match place {
-        // A key that holds an identifier says who it is as plainly as a value would.
-        Place::Name if chars(content) > MAX_NAME_CHARS => Some(String::new()),
-        Place::Number => taint.occurs_in(content).then(|| "[id]".into()),
-        _ => Some(text(content, taint)).filter(|text| text != content),
-    };
-    let rules = Rewrite { depth: MAX_NESTING, entries: MAX_ENTRIES, text: &scrubbed };
-    Some(value).filter(Value::is_map).and_then(|value| Members::of(value, &rules)).ok_or(Code::InvalidProperties)
+pub fn properties(value: &mut Value, taint: &Taint) -> Result<(), Code> {
+    match value {
+        Value::Map(_) => walk(value, taint, MAX_NESTING),
+        _ => Err(Code::InvalidProperties),
+    }
+}
+
+fn walk(value: &mut Value, taint: &Taint, depth: usize) -> Result<(), Code> {
+    let deeper = depth.checked_sub(1).ok_or(Code::InvalidProperties);
+    match value {
+        Value::Text(content) => *content = text(content, taint),
+        Value::Number(digits) if taint.occurs_in(digits) => *value = Value::Text("[id]".into()),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::List(items) => {
+            let depth = deeper?;
+            fits(items.len())?;
+            for item in items {
+                walk(item, taint, depth)?;
+            }
+        }
+        Value::Map(entries) => {
+            let depth = deeper?;
+            fits(entries.len())?;
+            // A key that holds an identifier says who it is as plainly as a value would.
+            entries.retain(|(key, _)| chars(key) <= MAX_NAME_CHARS && text(key, taint) == *key);
+            for (_, item) in entries {
+                walk(item, taint, depth)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// How many characters; `chars().count()` brings a vectorised loop of a kilobyte.
 fn chars(text: &str) -> usize {
     text.bytes().filter(|byte| byte & 0xc0 != 0x80).count()
+}
+
+fn fits(entries: usize) -> Result<(), Code> {
+    if entries > MAX_ENTRIES { Err(Code::InvalidProperties) } else { Ok(()) }
 }
 
 /// `content` without what the detectors and the search for known identifiers find in it.
@@ -188,12 +209,6 @@ mod tests {
         Taint::new([1; 32])
     }
 
-    fn scrubbed(props: &str, taint: &Taint) -> Result<String, Code> {
-        let (value, mut out) = (json::parse(props).unwrap(), String::new());
-        properties(value, taint)?.write(value, &mut out);
-        Ok(out)
-    }
-
     #[test]
     fn mail_is_replaced_where_it_stands() {
         for (before, after) in [
@@ -240,8 +255,9 @@ mod tests {
             assert_eq!(text(content, &taint), "[id]", "{content}");
         }
         taint.add("4711815");
-        let props = r#"{"a":4711815,"b":[{"c":"customer 4711"}],"customer 4711":1,"d":12}"#;
-        assert_eq!(scrubbed(props, &taint).as_deref(), Ok(r#"{"a":"[id]","b":[{"c":"[id]"}],"d":12}"#));
+        let mut props = json::parse(r#"{"a":4711815,"b":[{"c":"customer 4711"}],"customer 4711":1,"d":12}"#).unwrap();
+        properties(&mut props, &taint).unwrap();
+        assert_eq!(json::to_string(&props), r#"{"a":"[id]","b":[{"c":"[id]"}],"d":12}"#);
     }
 
     #[test]
@@ -251,9 +267,8 @@ mod tests {
         assert_eq!(name("", &none()), Err(Code::InvalidName));
         assert_eq!(name(&"n".repeat(129), &none()), Err(Code::InvalidName));
         for wrong in ["[]", "1", r#"{"a":[[[[1]]]]}"#, &format!("{{\"a\":[{}1]}}", "1,".repeat(256))] {
-            assert_eq!(scrubbed(wrong, &none()), Err(Code::InvalidProperties), "{wrong}");
+            assert_eq!(properties(&mut json::parse(wrong).unwrap(), &none()), Err(Code::InvalidProperties), "{wrong}");
         }
-        let largest = format!("{{\"a\":[[[1]]],\"b\":[{}1]}}", "1,".repeat(255));
-        assert_eq!(scrubbed(&largest, &none()).as_deref(), Ok(largest.as_str()));
+        properties(&mut json::parse(r#"{"a":[[[1]]]}"#).unwrap(), &none()).unwrap();
     }
 }

@@ -9,10 +9,11 @@ use crate::store::{Store, read_row};
 use crate::verify::check_store;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use nymtrail::core::json::{self, Value};
 use nymtrail::core::row::Row;
 use rusqlite::{Connection, params};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::{Arc, PoisonError};
 
 /// A damaged row's own body.
@@ -101,19 +102,23 @@ fn put(db: &Connection, chain: &str, seq: u64, body: &str) -> Result<(), Code> {
 /// The body with one thing changed that a reader notices: a 9 in front of the first number among the properties, else
 /// another name.
 fn changed(body: &str) -> String {
-    let Ok(Value::Object(mut body)) = serde_json::from_str(body) else { return "{}".into() };
-    let properties = body.get_mut("p").and_then(Value::as_object_mut);
-    match properties.into_iter().flatten().find_map(|(_, value)| with_a_nine(value).map(|changed| (value, changed))) {
-        Some((value, changed)) => *value = changed,
-        None => drop(body.insert("n".into(), "something else".into())),
+    let Some(Value::Map(mut entries)) = json::parse(body) else { return "{}".into() };
+    let properties = entries.iter_mut().find_map(|(name, value)| match value {
+        Value::Map(properties) if name == "p" => Some(properties),
+        _ => None,
+    });
+    let number = properties.into_iter().flatten().find_map(|(_, value)| match value {
+        Value::Number(raw) if !raw.starts_with('-') => Some(raw),
+        _ => None,
+    });
+    if let Some(raw) = number {
+        raw.insert(0, '9');
+    } else if let Some((_, name)) = entries.iter_mut().find(|(name, _)| name == "n") {
+        *name = Value::Text("something else".into());
+    } else {
+        entries.push(("n".into(), Value::Text("something else".into())));
     }
-    Value::Object(body).to_string()
-}
-
-/// The number with a 9 in front, if it is one without a sign.
-fn with_a_nine(value: &Value) -> Option<Value> {
-    value.as_number()?.to_string().strip_prefix(|digit: char| digit.is_ascii_digit())?;
-    format!("9{value}").parse().ok()
+    json::to_string(&Value::Map(entries))
 }
 
 #[cfg(test)]
