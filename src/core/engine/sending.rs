@@ -23,7 +23,7 @@ impl Engine {
                 self.awaited = 0;
                 self.sender = Some(Sender::new(&self.config, metas));
                 // What was stored since the metas were read was told while there was no sender to hear it.
-                self.effects.push(Effect::Survey(self.term));
+                self.effects.survey(self.term);
             }
         }
         self.step(now, entropy);
