@@ -390,8 +390,14 @@ mod tests {
         // The metas were read before that.
         let effects = handle(&mut engine, Input::Elected(0, Vec::new()), 1_000, entropy);
         assert!(effects.contains(&Effect::Survey(0)), "{effects:?}");
-        let effects = handle(&mut engine, Input::Elected(0, write.put), 1_000, entropy);
-        assert!(effects.iter().any(|effect| matches!(effect, Effect::Read { .. })), "{effects:?}");
+        let chain = write.add[0].chain.clone();
+        let mut metas = write.put;
+        metas.push((format!("top/{chain}"), "1".into()));
+        let effects = handle(&mut engine, Input::Elected(0, metas), 1_000, entropy);
+        // They are no older than others, so they are due at their age.
+        let reads = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Read { .. }));
+        assert!(!reads(&effects) && effects.iter().any(|effect| matches!(effect, Effect::Wake(_))), "{effects:?}");
+        assert!(reads(&handle(&mut engine, Input::Wake, 6_000, entropy)));
         assert!(!effects.contains(&Effect::Survey(0)), "once is enough");
     }
 
