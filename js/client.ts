@@ -186,6 +186,13 @@ export function makeTrail(
       deliver: (rows, meta, exit) => inTurn(() => transport?.deliver(rows, meta, exit)) ?? Promise.resolve(later),
       warn: (code) => inTurn(() => warn(code as Code)),
       note: (type, detail) => inTurn(() => debug && emit(activity(type, detail))),
+      erased: () =>
+        inTurn(() => {
+          consent = 'denied'
+          halt()
+          counts.forget()
+          dropQueue('consent')
+        }),
     }
   }
 

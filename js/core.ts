@@ -26,6 +26,8 @@ export interface Host {
   deliver(rows: string[], meta: string, exit: boolean): Promise<string>
   warn(code: string): void
   note(kind: 'stored' | 'settled' | 'dropped' | 'lane', detail: string): void
+  /** Another page has erased everything; the core has ended, and must not be asked any more. */
+  erased(): void
 }
 
 /** Makes a core from its configuration, a JSON object. */

@@ -153,7 +153,10 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
     }
 
     start() {
-      const channel = openChannel(this.#name, (message) => this.#feed('Heard', 0, message))
+      const channel = openChannel(this.#name, (message) => {
+        this.#feed('Heard', 0, message)
+        if (message === 'erased') this.#end()
+      })
       const deaf = listen((what) => this.#feed(...HAPPENINGS[what]))
       this.#tell = channel.post
       // Where pages cannot hear each other, the one that sends looks for itself.
@@ -256,6 +259,16 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       this.#stop?.()
       this.#leave?.()
       for (const chain of [...this.#lanes.keys()]) this.#release(chain)
+    }
+
+    /** What another page has erased must not come back: not even a question may open the database again. */
+    #end() {
+      this.#letGo()
+      void this.#store?.then(
+        (store) => store.close(),
+        () => {},
+      )
+      this.#host.erased()
     }
 
     #connect(): Promise<Store> {

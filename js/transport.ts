@@ -9,6 +9,11 @@ const KEEPALIVE_BYTES = 60_000
 const KEEPALIVE_REQUESTS = 9
 /** After this many ms a request counts as failed. */
 const TIMEOUT = 30_000
+/**
+ * A request without an answer counts as failed this many ms later. When a page is about to go, Firefox breaks its
+ * requests off some 20 ms before it says so: that is no failure of the endpoint, and what is left goes with the page.
+ */
+const DOUBT = 200
 /** Below this many bytes compression gains less than it costs. */
 const GZIP_FROM = 1024
 
@@ -125,6 +130,7 @@ export function makeTransport(
       answer = { status: response.status, headers: response.headers, text }
     } catch {
       // No answer: told by status 0.
+      if (!exit && !abort.signal.aborted) await new Promise((resolve) => setTimeout(resolve, DOUBT))
     } finally {
       clearTimeout(timer)
       inFlight.delete(abort)

@@ -370,7 +370,7 @@ export interface Trail<Events extends EventMap<Events> = Record<string, Props>> 
   consent(): ConsentState
   /**
    * Sets the consent. `granted` starts the client and replays what waits; `denied` drops what waits and, after
-   * `granted`, deletes everything stored; `pending` after `granted` keeps what is stored and lets new events wait.
+   * `granted`, deletes everything stored, as {@link Trail.erase} does; `pending` after `granted` keeps what is stored and lets new events wait.
    * @example `banner.onAccept = () => trail.consent('granted')`
    */
   consent(state: ConsentState): void
@@ -383,8 +383,8 @@ export interface Trail<Events extends EventMap<Events> = Record<string, Props>> 
   /** Everything stored on this device; calls that wait for consent are not. */
   export(): Promise<ExportedData>
   /**
-   * Deletes everything stored on this device, also of earlier visits, and sets the consent to `denied`;
-   * `consent('granted')` begins anew. Warns `erase_failed` if something is left.
+   * Deletes everything stored on this device, also of earlier visits, and sets the consent to `denied`, in the other
+   * tabs of the site too; `consent('granted')` begins anew. Warns `erase_failed` if something is left.
    */
   erase(): Promise<void>
   /** Resolves when events are recorded, or at once when they are not and why; with `pending`, that is at once. */

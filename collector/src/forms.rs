@@ -2,7 +2,7 @@
 //!
 //! What a form is called in the input's name is not asked: its first bytes tell.
 
-use crate::columns::{Cell, Columns, Finds};
+use crate::columns::{Cell, Columns, Finds, Form, Place};
 use crate::error::Code;
 use crate::rows;
 use flate2::bufread::MultiGzDecoder;
@@ -63,7 +63,7 @@ fn read_text(mut input: impl BufRead) -> Result<Finds, Failure> {
             continue;
         }
         if let Some(row) = text.ok().and_then(rows::parse) {
-            finds.push_plain(row);
+            finds.push(Form::Plain, row);
             continue;
         }
         if finds == Finds::default()
@@ -96,8 +96,8 @@ fn read_text(mut input: impl BufRead) -> Result<Finds, Failure> {
 
 /// What the columns of CSV hold.
 enum Header {
-    /// A row's columns, each in its place, among others; `true`: under the names they travel by.
-    Columns(Vec<Option<usize>>, bool),
+    /// A row's columns, each in its place, among others, in this form.
+    Columns(Vec<Option<Place>>, Form),
     /// None of a row's columns: these may be in JSON in a field.
     Other,
 }
@@ -116,10 +116,10 @@ impl Header {
             Columns::named_place(name.rsplit('.').next()?)
         };
         let plain = |name: &str| Columns::place(&name.trim().to_ascii_lowercase());
-        let all = |place: &dyn Fn(&str) -> Option<usize>| names.iter().map(place).collect::<Vec<_>>();
-        for (places, are_named) in [(all(&named), true), (all(&plain), false)] {
-            if (0..=2).all(|place| places.contains(&Some(place))) {
-                return Some(Self::Columns(places, are_named));
+        let all = |place: &dyn Fn(&str) -> Option<Place>| names.iter().map(place).collect::<Vec<_>>();
+        for (places, form) in [(all(&named), Form::Named), (all(&plain), Form::Plain)] {
+            if Columns::KEY.iter().all(|place| places.contains(&Some(*place))) {
+                return Some(Self::Columns(places, form));
             }
         }
         let is_name = |name: &str| name.chars().all(|c| c.is_alphanumeric() || " _-.$/()".contains(c));
@@ -146,7 +146,7 @@ fn read_csv(header: &Header, above: u64, input: impl Read) -> Result<Finds, Fail
         let malformed = Failure { code: Code::MalformedRow, line };
         let before = finds.rows.len();
         match header {
-            Header::Columns(places, named) => {
+            Header::Columns(places, form) => {
                 let mut columns = Columns::default();
                 for (place, field) in places.iter().zip(&record) {
                     if let Some(place) = place {
@@ -154,15 +154,10 @@ fn read_csv(header: &Header, above: u64, input: impl Read) -> Result<Finds, Fail
                     }
                 }
                 if columns.mean_a_row() {
-                    let row = columns.row().ok_or(malformed)?;
-                    if *named { finds.push_named(row) } else { finds.push_plain(row) }
+                    finds.push(*form, columns.row().ok_or(malformed)?);
                 }
             }
-            Header::Other => {
-                for field in &record {
-                    finds.search_text(field).map_err(|_| malformed)?;
-                }
-            }
+            Header::Other => finds.search_texts(&record).ok_or(malformed)?,
         }
         finds.found.without += u64::from(finds.rows.len() == before);
     }

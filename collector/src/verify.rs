@@ -53,7 +53,7 @@ pub fn check_file(path: &Path) -> Result<Checked, Failure> {
 /// # Errors
 /// What [`forms::read_rows`] reports.
 pub fn check_rows(input: impl BufRead) -> Result<Checked, Failure> {
-    let Finds { rows, found } = forms::read_rows(input)?;
+    let Finds { rows, found, .. } = forms::read_rows(input)?;
     Ok(Checked { report: verify(rows), found })
 }
 

@@ -1,6 +1,7 @@
 import type { Endpoint, EndpointResponse, Settlement } from '../types.js'
-import { defined, type EventRow, isoTime, readEvent } from './lib/event.js'
-import { inPieces, isOwnOrigin, placeOf, readJson, settleUnread, trimSlash } from './lib/vendor-parts.js'
+import { readJson, settleUnread } from './lib/answer.js'
+import { defined, type EventRow, inPieces, isoTime, placeOf, readEvent } from './lib/event.js'
+import { isRelative, trimSlash } from './lib/request.js'
 
 /** Options of {@link amplitude}. */
 export interface AmplitudeOptions {
@@ -72,7 +73,7 @@ export function amplitude({
   return {
     name: 'amplitude',
     limits: { events: 2000, bytes: 1_000_000 },
-    keepalive: beacon || isOwnOrigin(base),
+    keepalive: beacon || isRelative(base),
     browserSafe: true,
     encode: ({ rows, sentAt }) => ({
       url: `${base}/2/httpapi`,

@@ -1,4 +1,5 @@
 import type { Endpoint, EndpointResponse, Row } from '../types.js'
+import { withQuery } from './lib/request.js'
 
 /** Options of {@link clickhouse}. */
 export interface ClickhouseOptions {
@@ -60,7 +61,7 @@ export function clickhouse(
     gzip,
     browserSafe: false,
     encode: ({ rows }) => ({
-      url: `${url}${url.includes('?') ? '&' : '?'}${query({ ...insert, insert_deduplication_token: token(rows) })}`,
+      url: withQuery(url, { ...insert, insert_deduplication_token: token(rows) }),
       body: `${rows.join('\n')}\n`,
     }),
     settle(response) {
@@ -73,11 +74,6 @@ export function clickhouse(
     },
   }
 }
-
-const query = (of: Record<string, string | number>) =>
-  Object.entries(of)
-    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
-    .join('&')
 
 /**
  * The same for the same rows alone, also among those that claim the same places: the first and the last link, how many,

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../types.js'
+import { settleUnread } from './lib/answer.js'
 import { defined, type EventRow, isoTime, readEvent } from './lib/event.js'
-import { holdsSecret, isRelative, settleRefused } from './lib/http.js'
+import { holdsSecret, isRelative } from './lib/request.js'
 
 /** Options of {@link cloudevents}. */
 export interface CloudeventsOptions {
@@ -50,7 +51,7 @@ export function cloudevents(
         body: JSON.stringify(batch ? events : events[0]),
       }
     },
-    settle: (response) => ([200, 201, 202, 204].includes(response.status) ? 'ack' : settleRefused(response)),
+    settle: (response) => ([200, 201, 202, 204].includes(response.status) ? 'ack' : settleUnread(response)),
   }
 }
 

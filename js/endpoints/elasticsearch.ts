@@ -1,6 +1,7 @@
 import type { Endpoint, Outcome } from '../types.js'
+import { settleUnread } from './lib/answer.js'
 import { defined, isoTime, readEvent } from './lib/event.js'
-import { isRelative, settleRefused, withPath } from './lib/http.js'
+import { isRelative, withPath } from './lib/request.js'
 
 /** Options of {@link elasticsearch}. */
 export interface ElasticsearchOptions {
@@ -51,7 +52,7 @@ export function elasticsearch(
       body: rows.map((line) => `${action(line)}\n${document(line)}\n`).join(''),
     }),
     settle(response, { rows }) {
-      if (response.status !== 200) return settleRefused(response)
+      if (response.status !== 200) return settleUnread(response)
       const items: { create: { status: number } }[] = JSON.parse(response.text).items
       if (items.length !== rows.length) return 'retry'
       return { events: items.map(({ create }) => outcome(create.status)) }

@@ -1,6 +1,7 @@
-import { settleByStatus } from '../settle.js'
 import type { Batch, Endpoint, Outcome } from '../types.js'
+import { settleUnread } from './lib/answer.js'
 import { defined, type EventRow, isEvent, readEvent } from './lib/event.js'
+import { withQuery } from './lib/request.js'
 import { cut, hexOf } from './lib/text.js'
 
 /** Options of {@link ga4}. */
@@ -55,11 +56,10 @@ export function ga4({ url, measurementId, link = true }: Ga4Options): Endpoint {
           params: paramsOf(event, link),
         })),
       })
-      const query = `measurement_id=${encodeURIComponent(measurementId)}`
-      return { url: `${url}${url.includes('?') ? '&' : '?'}${query}`, body: JSON.stringify(body) }
+      return { url: withQuery(url, { measurement_id: measurementId }), body: JSON.stringify(body) }
     },
     settle(response, batch) {
-      if (response.status >= 300) return settleByStatus(response)
+      if (response.status >= 300) return settleUnread(response)
       // Google's answer is empty. The one of its validation server is not, and that keeps nothing.
       return response.text.trim() ? 'retry' : { events: sortOut(batch).map(({ outcome }) => outcome) }
     },

@@ -1,7 +1,8 @@
 import type { Endpoint } from '../types.js'
+import { readJson, settleUnread } from './lib/answer.js'
 import { isoTime, readEvent } from './lib/event.js'
-import { toMessage } from './lib/segment-shape.js'
-import { isOwnOrigin, readJson, settleUnread, trimSlash } from './lib/vendor-parts.js'
+import { isRelative, trimSlash } from './lib/request.js'
+import { toMessage } from './lib/segment-message.js'
 
 /** Options of {@link jitsu}. */
 export interface JitsuOptions {
@@ -55,7 +56,7 @@ export function jitsu({ host, key, ip = 'remove', batch = false }: JitsuOptions)
     name: 'jitsu',
     // MAX_INGEST_PAYLOAD_SIZE is 1,000,000 for one message with what Jitsu adds to it.
     limits: { bytes: 1_000_000, ...(!batch && { perRequest: 'event' }) },
-    keepalive: plain || isOwnOrigin(base),
+    keepalive: plain || isRelative(base),
     browserSafe: true,
     encode({ rows, sentAt }) {
       const messages = rows.map((line) => {

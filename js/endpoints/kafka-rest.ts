@@ -1,5 +1,6 @@
 import type { Endpoint, Outcome } from '../types.js'
-import { isRelative, settleRefused, withPath } from './lib/http.js'
+import { readJson, settleUnread } from './lib/answer.js'
+import { isRelative, withPath } from './lib/request.js'
 
 /** Options of {@link kafkaRest}. */
 export interface KafkaRestOptions {
@@ -56,8 +57,8 @@ export function kafkaRest(url: string, { topic = 'nymtrail', headers }: KafkaRes
     }),
     settle(response, { rows }) {
       // Offsets come with 200, but Karapace says 422 when one has an error, and Confluent 401 or 403.
-      if (![200, 401, 403, 422].includes(response.status)) return settleRefused(response)
-      const offsets: Offset[] | undefined = read(response.text)?.offsets
+      if (![200, 401, 403, 422].includes(response.status)) return settleUnread(response)
+      const offsets = readJson<{ offsets?: Offset[] }>(response.text)?.offsets
       if (!offsets) return response.status === 422 ? 'split' : 'retry'
       const outcomes = offsets.map(outcome)
       if (outcomes.length === rows.length) return { events: outcomes }
@@ -65,14 +66,6 @@ export function kafkaRest(url: string, { topic = 'nymtrail', headers }: KafkaRes
       // Redpanda answers for each partition, and one key goes to one partition, as one batch.
       return outcomes[0] === 'drop' ? 'split' : (outcomes[0] as Outcome)
     },
-  }
-}
-
-function read(text: string): { offsets?: Offset[] } | undefined {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return
   }
 }
 

@@ -1,6 +1,7 @@
-import { settleByStatus } from '../settle.js'
 import type { Endpoint, Outcome } from '../types.js'
+import { settleUnread } from './lib/answer.js'
 import { type EventRow, isEvent, readEvent } from './lib/event.js'
+import { trimSlash } from './lib/request.js'
 import { hexOf } from './lib/text.js'
 
 /** Options of {@link matomo}. */
@@ -39,7 +40,7 @@ const MAX_AGE = 86_400
  * ```
  */
 export function matomo({ url, siteId, dimensions = {}, linkDimension }: MatomoOptions): Endpoint {
-  const target = /\.php$/.test(url) ? url : `${url.replace(/\/+$/, '')}/matomo.php`
+  const target = /\.php$/.test(url) ? url : `${trimSlash(url)}/matomo.php`
   const ageOf = ({ row }: EventRow, sentAt: number) => Math.max(0, Math.floor((sentAt - row.t) / 1000))
 
   function request(event: EventRow, sentAt: number): string {
@@ -83,8 +84,7 @@ export function matomo({ url, siteId, dimensions = {}, linkDimension }: MatomoOp
       return requests.length ? { url: target, body: JSON.stringify({ requests }) } : null
     },
     settle(response, { sentAt, rows }) {
-      // A success without an answer is of someone else, such as a proxy.
-      if (response.status !== 200) return response.status < 300 ? 'retry' : settleByStatus(response)
+      if (response.status !== 200) return settleUnread(response)
       const { status, tracked, invalid, invalid_indices: which } = JSON.parse(response.text)
       const events = rows.map(readEvent)
       const sent = events.filter(isEvent)

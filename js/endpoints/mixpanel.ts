@@ -1,6 +1,7 @@
 import type { Endpoint, EndpointResponse, Settlement } from '../types.js'
-import { defined, type EventRow, readEvent } from './lib/event.js'
-import { inPieces, isOwnOrigin, placeOf, readJson, settleUnread, trimSlash } from './lib/vendor-parts.js'
+import { readJson, settleUnread } from './lib/answer.js'
+import { defined, type EventRow, inPieces, placeOf, readEvent } from './lib/event.js'
+import { isRelative, trimSlash } from './lib/request.js'
 
 /** What both ways of {@link mixpanel} have. */
 interface Common {
@@ -89,7 +90,7 @@ export function mixpanel(options: MixpanelOptions): Endpoint {
     return {
       name: 'mixpanel',
       limits,
-      keepalive: isOwnOrigin(base),
+      keepalive: isRelative(base),
       browserSafe: false,
       encode: ({ rows }) => ({
         url: `${base}/import?strict=1&project_id=${encodeURIComponent(options.projectId)}`,

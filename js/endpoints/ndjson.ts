@@ -1,5 +1,5 @@
 import type { Endpoint } from '../types.js'
-import { receipt } from './lib/receipt.js'
+import { receipt } from './lib/answer.js'
 
 /** Options of {@link ndjson}. */
 export interface NdjsonOptions {
@@ -23,7 +23,7 @@ export interface NdjsonOptions {
  * storage behind a function, and databases that take NDJSON. What arrives can be verified as it is: `nymtrail verify`
  * reads such a file.
  *
- * The answer counts by its status alone (see `settleByStatus`), so a 2xx proves no more than the receiver makes it mean.
+ * The answer counts by its status alone, so a 2xx proves no more than the receiver makes it mean.
  * A web page with status 200 is not taken for an answer.
  *
  * @param url - Where to post; may be relative to the page.

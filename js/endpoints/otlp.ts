@@ -1,6 +1,6 @@
 import type { Endpoint } from '../types.js'
 import { defined, readEvent } from './lib/event.js'
-import { holdsSecret, isRelative, withPath } from './lib/http.js'
+import { holdsSecret, isRelative, withPath } from './lib/request.js'
 
 /** Options of {@link otlp}. */
 export interface OtlpOptions {
@@ -91,9 +91,9 @@ function record(line: string) {
     severityText: 'INFO',
     eventName: name,
     body: { stringValue: name },
-    // Keys must be unique, and a property must not pass for a column; one that gives way is in nt_body all the same.
+    // Keys must be unique, and none empty; a property that gives way is in nt_body all the same.
     attributes: attributes({
-      ...Object.fromEntries(Object.entries(props).filter(([key]) => key && !key.startsWith('nt_'))),
+      ...Object.fromEntries(Object.entries(props).filter(([key]) => key)),
       ...defined({
         'log.record.uid': uuid,
         'enduser.pseudo.id': user,

@@ -1,6 +1,7 @@
-import { settleByStatus } from '../settle.js'
 import type { Endpoint } from '../types.js'
+import { settleUnread } from './lib/answer.js'
 import { defined, isEvent, readEvent } from './lib/event.js'
+import { withPath } from './lib/request.js'
 import { cut } from './lib/text.js'
 
 /** Options of {@link plausible}. */
@@ -59,12 +60,11 @@ export function plausible({ domain, url = 'https://plausible.io', link = false }
         // Who is signed in, and for whom, is nothing that the visitor did.
         i: kind === 'identify' || kind === 'group' ? false : undefined,
       })
-      return { url: `${url.replace(/(\/api\/event)?\/*$/, '')}/api/event`, body: JSON.stringify(body) }
+      return { url: withPath(url, '/api/event'), body: JSON.stringify(body) }
     },
     settle(response) {
       const { status, headers } = response
-      if (status >= 300) return settleByStatus(response)
-      if (status !== 202) return 'retry'
+      if (status !== 202) return settleUnread(response)
       return Number(headers.get('x-plausible-dropped')) ? 'drop' : 'ack'
     },
   }

@@ -1,6 +1,7 @@
 import type { Endpoint, Outcome } from '../types.js'
-import { defined, type EventRow, isoTime, readEvent } from './lib/event.js'
-import { personOf, placeOf, readJson, settleUnread, trimSlash } from './lib/vendor-parts.js'
+import { readJson, settleUnread } from './lib/answer.js'
+import { defined, type EventRow, isoTime, placeOf, readEvent } from './lib/event.js'
+import { isRelative, trimSlash } from './lib/request.js'
 
 /** Options of {@link posthog}. */
 export interface PosthogOptions {
@@ -10,7 +11,8 @@ export interface PosthogOptions {
   host?: string
   /**
    * - `batch` (default): `/batch/`. No CORS preflight, so also while the page is leaving. One verdict for all events.
-   * - `v1`: `/i/v1/analytics/events`, which answers for each event. Needs a preflight, so not while the page is leaving.
+   * - `v1`: `/i/v1/analytics/events`, which answers for each event. Needs a preflight, so
+   *   while the page is leaving it is sent only to a proxy of the page's own origin.
    */
   api?: 'batch' | 'v1'
   /**
@@ -59,7 +61,8 @@ export function posthog({
     return {
       event: kind === 'page' ? '$pageview' : identify ? '$identify' : grouping ? '$groupidentify' : name,
       uuid,
-      distinct_id: personOf(event),
+      // Whose event it is: rows that name nobody get the chain's id, which is as short-lived.
+      distinct_id: user ?? device ?? row.chain,
       timestamp: isoTime(row.t),
       properties: {
         ...(kind === 'page' && defined({ name: name === kind ? undefined : name, $current_url: url, $host: host })),
@@ -81,7 +84,7 @@ export function posthog({
     name: 'posthog',
     // rust/capture: 20 MB for /batch/; 10 MiB as sent for v1; 1 MB for what becomes one Kafka message.
     limits: { bytes: v1 ? 10_000_000 : 20_000_000, eventBytes: 1_000_000 },
-    keepalive: !v1,
+    keepalive: !v1 || isRelative(base),
     gzip: v1,
     browserSafe: true,
     encode({ rows, sentAt }) {

@@ -1,7 +1,8 @@
 import type { Endpoint } from '../types.js'
+import { settleUnread } from './lib/answer.js'
 import { isoTime, readEvent } from './lib/event.js'
-import { toMessage } from './lib/segment-shape.js'
-import { isOwnOrigin, settleUnread, trimSlash } from './lib/vendor-parts.js'
+import { isRelative, trimSlash } from './lib/request.js'
+import { toMessage } from './lib/segment-message.js'
 
 /** Options of {@link rudderstack}. */
 export interface RudderstackOptions {
@@ -43,7 +44,7 @@ export function rudderstack({ key, host, auth = 'query' }: RudderstackOptions): 
     name: 'rudderstack',
     // Gateway.maxReqSizeInKB is 4000.
     limits: { bytes: 4_000_000 },
-    keepalive: auth === 'query' || isOwnOrigin(base),
+    keepalive: auth === 'query' || isRelative(base),
     browserSafe: true,
     encode: ({ rows, sentAt }) => ({
       ...target,

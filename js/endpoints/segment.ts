@@ -1,7 +1,8 @@
 import type { Endpoint } from '../types.js'
+import { readJson, settleUnread } from './lib/answer.js'
 import { isoTime, readEvent } from './lib/event.js'
-import { toMessage } from './lib/segment-shape.js'
-import { readJson, settleUnread, trimSlash } from './lib/vendor-parts.js'
+import { trimSlash } from './lib/request.js'
+import { toMessage } from './lib/segment-message.js'
 
 /** Options of {@link segment}. */
 export interface SegmentOptions {

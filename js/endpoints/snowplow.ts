@@ -1,6 +1,7 @@
-import { settleByStatus } from '../settle.js'
 import type { Endpoint } from '../types.js'
+import { settleUnread } from './lib/answer.js'
 import { defined, type EventRow, readEvent } from './lib/event.js'
+import { isRelative, trimSlash } from './lib/request.js'
 import { hexOf } from './lib/text.js'
 
 /** Options of {@link snowplow}. */
@@ -37,7 +38,7 @@ const ROW = 'iglu:com.nymtrail/row/jsonschema/1-0-0'
  * among the failed events. A row that comes twice has the same `event_id`, by which Snowplow's models de-duplicate.
  *
  * The pipeline refuses bodies that are not declared as JSON, which costs a CORS preflight; so nothing is sent while the
- * page is leaving, and those events go at the next visit.
+ * page is leaving, and those events go at the next visit, unless the collector is of the page's own origin.
  *
  * @example
  * ```ts
@@ -59,7 +60,7 @@ export function snowplow({
   return {
     name: 'snowplow',
     limits: { bytes: maxBytes },
-    keepalive: false,
+    keepalive: isRelative(url),
     browserSafe: true,
     encode({ deployment, sentAt, rows }) {
       const data = rows.map((line) => {
@@ -90,13 +91,12 @@ export function snowplow({
       })
       const body = JSON.stringify({ schema: `${SNOWPLOW}/payload_data/jsonschema/1-0-4`, data })
       return {
-        url: /\/tp2$/.test(url) ? url : `${url.replace(/\/+$/, '')}/com.snowplowanalytics.snowplow/tp2`,
+        url: /\/tp2$/.test(url) ? url : `${trimSlash(url)}/com.snowplowanalytics.snowplow/tp2`,
         headers,
         body,
       }
     },
-    settle: (response) =>
-      response.status < 300 ? (response.text.trim() === 'ok' ? 'ack' : 'retry') : settleByStatus(response),
+    settle: (response) => (response.status < 300 && response.text.trim() === 'ok' ? 'ack' : settleUnread(response)),
   }
 }
 

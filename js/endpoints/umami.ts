@@ -1,7 +1,7 @@
-import { settleByStatus } from '../settle.js'
 import type { Endpoint, Outcome } from '../types.js'
+import { settleUnread } from './lib/answer.js'
 import { defined, type EventRow, readEvent } from './lib/event.js'
-import { cut } from './lib/text.js'
+import { cut, pieces } from './lib/text.js'
 
 /** Options of {@link umami}. */
 export interface UmamiOptions {
@@ -52,8 +52,7 @@ export function umami({ url, website, tag }: UmamiOptions): Endpoint {
       return { url: `${url.replace(/(\/api\/(batch|send))?\/*$/, '')}/api/batch`, body: JSON.stringify(items) }
     },
     settle(response, { rows }) {
-      // A success without an answer is of someone else, such as a proxy.
-      if (response.status !== 200) return response.status < 300 ? 'retry' : settleByStatus(response)
+      if (response.status !== 200) return settleUnread(response)
       const { size, details, cache } = JSON.parse(response.text)
       if (size !== rows.length) return 'retry'
       // The token tells who was counted; without it nobody was: Umami took the browser for a bot, or is too old to say.
@@ -79,13 +78,11 @@ function payloadOf(event: EventRow) {
 
 function dataOf({ props, group, columns: { nt_body, ...columns } }: EventRow): Record<string, unknown> {
   const data: Record<string, unknown> = { ...defined({ group }), ...(storable(props) as object) }
-  // Names of ours: what a property put there would be read as a part of the row.
-  for (const name of Object.keys(data)) if (name.startsWith('nt_')) delete data[name]
   // Umami keeps numbers with 4 decimals and cuts texts, so numbers travel as text and a long body in numbered pieces.
   for (const [name, value] of Object.entries(columns)) data[name] = `${value}`
-  const pieces = nt_body?.match(new RegExp(`.{1,${MAX_TEXT}}`, 'g')) ?? []
-  pieces.forEach((piece, at) => {
-    data[pieces.length > 1 ? `nt_body_${`${at}`.padStart(2, '0')}` : 'nt_body'] = piece
+  const parts = pieces(nt_body ?? '', MAX_TEXT)
+  parts.forEach((part, at) => {
+    data[parts.length > 1 ? `nt_body_${`${at}`.padStart(2, '0')}` : 'nt_body'] = part
   })
   return data
 }

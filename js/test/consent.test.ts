@@ -201,6 +201,37 @@ describe('erase()', () => {
     expect([core().order, screen.warnings()]).toEqual([['new', 'start', 'erase'], []])
   })
 
+  test('in another tab: nothing is recorded here either, and the core is asked no more', async () => {
+    const { createTrail, cores, core } = makeEntry()
+    const trail = createTrail({ deployment: 'shop', endpoint: '/ingest', consent: 'granted' })
+    trail.track('a')
+    await trail.ready()
+    core().host.erased()
+    trail.track('b')
+    expect([trail.consent(), await trail.ready()]).toEqual(['denied', { state: 'inert', code: 'consent_denied' }])
+    const stats = await trail.stats()
+    expect([stats.captured, stats.dropped.consent, addsUp(stats)]).toEqual([1, 1, true])
+    await trail.export()
+    await trail.close()
+    expect(core().order).toEqual(['new', 'start', 'a'])
+    trail.consent('granted')
+    expect(cores).toHaveLength(1)
+  })
+
+  test('in another tab, then granted here: begins anew', async () => {
+    const { createTrail, cores, core } = makeEntry()
+    const trail = createTrail({ deployment: 'shop', endpoint: '/ingest', consent: 'granted' })
+    await trail.ready()
+    core().host.erased()
+    trail.consent('granted')
+    trail.track('b')
+    await trail.ready()
+    expect(cores.map((core) => core.order)).toEqual([
+      ['new', 'start'],
+      ['new', 'start', 'b'],
+    ])
+  })
+
   test('says so when the store never opens, or there is no core', async () => {
     vi.useFakeTimers()
     const { createTrail, load } = makeEntry({ start: new Promise(() => {}) })

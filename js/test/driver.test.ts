@@ -24,6 +24,27 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
+test('a page that hears of an erasure ends, and does not open the database again', async () => {
+  const open = vi.fn(() => ({}))
+  vi.stubGlobal('indexedDB', { open })
+  const feed = vi.fn((..._: unknown[]) => '')
+  const erased = vi.fn()
+  const Driver = driverOf({ Core: { create: () => ({ feed }) }, Checker: class {} } as unknown as Wasm)
+  void new Driver('{"deployment":"shop"}', { erased } as never).start()
+  const other = new BroadcastChannel('nymtrail/shop')
+  other.postMessage('stored')
+  other.postMessage('erased')
+  other.postMessage('stored')
+  await vi.waitFor(() => expect(erased).toHaveBeenCalled())
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  other.close()
+  expect(feed.mock.calls.map(([kind, , text]) => [INPUTS[kind as number], text])).toEqual([
+    ['Heard', 'stored'],
+    ['Heard', 'erased'],
+  ])
+  expect([erased.mock.calls.length, open.mock.calls.length]).toEqual([1, 1])
+})
+
 test('a database that never opens is given up, and events are kept in memory', async () => {
   vi.useFakeTimers()
   vi.stubGlobal('indexedDB', { open: () => ({}) })

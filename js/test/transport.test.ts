@@ -129,6 +129,17 @@ describe('the answer of a json endpoint, by status', () => {
     expect(seen.at(-1)).toEqual({ type: 'response', status: 0, text: '' })
   })
 
+  test('none is told a moment later, when a page that breaks its requests off is gone', async () => {
+    vi.useFakeTimers()
+    answers(new TypeError('NetworkError'))
+    const told = vi.fn()
+    void transport(json('/in')).deliver(rows(2)).then(told)
+    await vi.advanceTimersByTimeAsync(199)
+    expect(told).not.toHaveBeenCalled()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(told).toHaveBeenCalledOnce()
+  })
+
   test('a body that breaks off does not undo the status', async () => {
     const broken = new Response(new ReadableStream({ start: (stream) => stream.error(new Error('reset')) }), {
       status: 200,

@@ -88,7 +88,9 @@ impl Outbox {
     }
 
     /// When the next batch is due.
-    pub fn due(&self, now: u64) -> Due {
+    pub fn due(&mut self, now: u64) -> Due {
+        // A clock that was set back must not put the batch off: it is due an age from now at the latest.
+        self.oldest = self.oldest.map(|oldest| oldest.min(now));
         let ready = self.wanted
             || self.rows >= self.flush.count
             || self.bytes >= self.flush.bytes
@@ -97,8 +99,7 @@ impl Outbox {
         match self.oldest {
             _ if ready && now >= not_before => Due::Now,
             _ if ready => Due::At(not_before),
-            // A clock set back must not put off the batch, so it is due an age from now at the latest.
-            Some(oldest) => Due::At((oldest.min(now) + self.flush.age_ms).max(not_before)),
+            Some(oldest) => Due::At((oldest + self.flush.age_ms).max(not_before)),
             None => Due::Never,
         }
     }
@@ -198,6 +199,7 @@ mod tests {
         outbox.added(1, 10, 100);
         assert_eq!((outbox.due(100), outbox.due(5_100)), (Due::At(5_100), Due::Now));
         assert_eq!(outbox.due(40), Due::At(5_040), "the clock was set back");
+        assert_eq!(outbox.due(5_040), Due::Now, "and stays there");
         outbox.added(49, 10, 200);
         assert_eq!(outbox.due(200), Due::Now);
         outbox.drained();

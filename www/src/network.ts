@@ -12,7 +12,10 @@ export function switchable(inner: Endpoint, online: () => boolean): Endpoint {
     limits: inner.limits,
     keepalive: inner.keepalive,
     browserSafe: inner.browserSafe,
-    encode: (batch) => (online() ? inner.encode(batch) : { ...inner.encode(batch), url: NOWHERE }),
+    encode(batch) {
+      const request = inner.encode(batch)
+      return request && !online() ? { ...request, url: NOWHERE } : request
+    },
     settle: (response, batch) => inner.settle(response, batch),
   }
 }

@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 const PLAIN: [&str; 8] = ["chain", "seq", "t", "gprev", "salt", "body", "bc", "link"];
 
 /// The row's columns under the names they travel by.
-fn named(row: &Row) -> Value {
+pub fn named(row: &Row) -> Value {
     let columns: serde_json::Map<String, Value> = serde_json::from_str(&row.line()).unwrap();
     columns.into_iter().map(|(name, value)| (format!("nt_{name}"), value)).collect()
 }
 
 /// The same as attributes of OTLP, whose 64-bit numbers are strings.
-fn attributes(row: &Row) -> Value {
+pub fn attributes(row: &Row) -> Value {
     let Value::Object(columns) = named(row) else { unreachable!() };
     let attribute = |(key, value): (String, Value)| match value {
         Value::Number(number) => json!({"key": key, "value": {"intValue": number.to_string()}}),
@@ -29,14 +29,47 @@ fn attributes(row: &Row) -> Value {
 }
 
 /// An event of a service, with the columns among its properties.
-fn event(row: &Row) -> Value {
+pub fn event(row: &Row) -> Value {
     let mut properties = named(row);
     properties["items"] = json!([{"sku": "a", "chain": "retail"}, {"sku": "b"}]);
     properties["$geo"] = json!(null);
     json!({"event": "view", "timestamp": "2026-09-21T14:13:20Z", "chain": "Hilton", "link": "/rooms", "properties": properties})
 }
 
-fn lines(values: impl IntoIterator<Item = Value>) -> String {
+/// The columns with the body in pieces of so many bytes.
+fn in_pieces(row: &Row, size: usize, put: impl Fn(&mut Value, Vec<&str>)) -> Value {
+    let (mut columns, body) = (named(row), row.body.clone().unwrap_or_default());
+    let pieces = body.as_bytes().chunks(size).map(|piece| std::str::from_utf8(piece).unwrap()).collect();
+    columns.as_object_mut().unwrap().remove("nt_body");
+    put(&mut columns, pieces);
+    columns
+}
+
+/// As a list, which services do that cut long texts.
+fn in_a_list(row: &Row) -> Value {
+    in_pieces(row, 7, |columns, pieces| {
+        if row.body.is_some() {
+            columns["nt_body"] = json!(pieces);
+        }
+    })
+}
+
+/// As columns `nt_body_00`, `nt_body_01` and so on, all numbers as texts, `null` for what is not there.
+fn numbered(row: &Row) -> Value {
+    let mut columns = in_pieces(row, 7, |columns, pieces| {
+        for (at, piece) in pieces.iter().enumerate() {
+            columns[format!("nt_body_{at:02}")] = json!(piece);
+        }
+    });
+    columns["nt_seq"] = json!(row.seq.to_string());
+    columns["nt_t"] = json!(row.t.to_string());
+    for name in ["nt_gprev", "nt_bc", "nt_salt", "nt_body", "nt_body_07", "nt_body_13"] {
+        columns.as_object_mut().unwrap().entry(name).or_insert(json!(null));
+    }
+    columns
+}
+
+pub fn lines(values: impl IntoIterator<Item = Value>) -> String {
     values.into_iter().map(|value| format!("{value}\n")).collect()
 }
 
@@ -58,8 +91,8 @@ fn fields(row: &Row) -> Vec<String> {
 }
 
 /// Every form, by name: from rows to what is exported.
-type Form = (&'static str, fn(&[Row]) -> String);
-const FORMS: &[Form] = &[
+pub type Form = (&'static str, fn(&[Row]) -> String);
+pub const FORMS: &[Form] = &[
     ("events, one a line", |rows| lines(rows.iter().map(event))),
     ("columns at the top", |rows| lines(rows.iter().map(named))),
     ("a batch on one line", |rows| {
@@ -147,6 +180,24 @@ const FORMS: &[Form] = &[
         let header = PLAIN.map(|name| format!("properties.nt_{name}"));
         csv(&header.each_ref().map(String::as_str), rows.iter().map(fields))
     }),
+    ("a long body as a list of its pieces", |rows| lines(rows.iter().map(|row| json!({"properties": in_a_list(row)})))),
+    ("a long body in numbered pieces", |rows| lines(rows.iter().map(numbered))),
+    ("CSV with a body in pieces", |rows| {
+        let header: Vec<_> =
+            PLAIN.iter().filter(|name| **name != "body").map(|name| format!("data.nt_{name}")).collect();
+        let body = |row: &Row| row.body.clone().unwrap_or_default();
+        // The last pieces first, and a column more than any body needs.
+        let most = rows.iter().map(|row| body(row).len()).max().unwrap_or_default() / 7 + 2;
+        let pieces: Vec<_> = (0..most).rev().map(|at| format!("NT_BODY_{at:02}")).collect();
+        let header: Vec<_> = header.iter().chain(&pieces).map(String::as_str).collect();
+        let record = |row: &Row| {
+            let (mut record, body) = (fields(row), body(row));
+            record.remove(5);
+            let piece = |at: usize| body.get(at * 7..body.len().min(at * 7 + 7)).unwrap_or_default().to_owned();
+            record.into_iter().chain((0..most).rev().map(piece)).collect()
+        };
+        csv(&header, rows.iter().map(record))
+    }),
     ("CSV with JSON in a field", |rows| {
         csv(&["uuid", "properties"], rows.iter().map(|row| vec!["u".into(), event(row)["properties"].to_string()]))
     }),
@@ -169,7 +220,8 @@ fn rows_are_found_in_every_form() {
             assert_eq!((plain + named + attributes, without), (9, 0), "{name}");
             assert!([plain, named, attributes].contains(&9), "{name}");
         }
-        assert_eq!(check(&text).unwrap().report.verdict, Outcome::Holds, "{name}");
+        let Checked { report, .. } = check(&text).unwrap();
+        assert_eq!((report.verdict, report.chains.iter().map(|chain| chain.rows).sum()), (Outcome::Holds, 9), "{name}");
     }
 }
 
@@ -271,15 +323,81 @@ fn columns_that_make_no_row_are_named_by_their_line() {
 }
 
 #[test]
-fn what_a_page_says_in_a_body_is_never_taken_for_a_row() {
-    let foreign = named(&chain(9, 1)[0]).to_string();
-    let mut head = head(&chain(1, 1)[0]);
-    let body = json!({"k": "track", "n": foreign, "p": named(&chain(9, 1)[0])}).to_string();
-    let mut rows = chain(1, 1);
-    rows.push(head.append(body, "0".repeat(32), NOW + 1));
+fn a_row_that_comes_twice_counts_once() {
+    let rows = chain(1, 5);
+    let twice: Vec<_> = rows.iter().chain(&rows).cloned().collect();
     for (name, form) in FORMS {
-        assert_eq!(read_rows(form(&rows).as_bytes()).unwrap().rows, rows, "{name}");
+        let Checked { report, found } = check(&form(&twice)).unwrap();
+        assert_eq!((report.verdict, report.chains.len(), report.chains[0].rows), (Outcome::Holds, 1, 5), "{name}");
+        assert_eq!(found.plain + found.named + found.attributes, 10, "{name}");
     }
+    // As a list, in pieces and whole, it is the same row.
+    let mixed = lines(rows.iter().flat_map(|row| [event(row), in_a_list(row), numbered(row)]));
+    assert_eq!(check(&mixed).unwrap().report.chains[0].rows, 5);
+}
+
+#[test]
+fn pieces_are_joined_in_the_order_of_their_numbers_and_none_may_be_missing() {
+    let mut rows = chain(1, 2);
+    let body =
+        json!({"k": "track", "n": "long", "p": {"a": (0..140).map(|n| n.to_string()).collect::<String>()}}).to_string();
+    rows.push(head(&rows[1]).append(body, "0".repeat(32), NOW + 5));
+    let long = |size: usize, change: &dyn Fn(&mut serde_json::Map<String, Value>)| {
+        let mut columns = in_pieces(&rows[2], size, |columns, pieces| {
+            for (at, piece) in pieces.iter().enumerate() {
+                columns[format!("nt_body_{at:02}")] = json!(piece);
+            }
+        });
+        change(columns.as_object_mut().unwrap());
+        check(&lines([event(&rows[0]), event(&rows[1]), columns]))
+    };
+    let is_bad = |checked: Result<Checked, Failure>| {
+        let report = checked.unwrap().report;
+        let found = &report.chains[0];
+        assert_eq!((found.first_bad, found.class), (Some(2), Some(Class::BadLink)));
+    };
+    // Also more than a hundred, where the order of the names is another one.
+    for size in [1, 3, 50, 1000] {
+        assert_eq!(long(size, &|_| {}).unwrap().report.verdict, Outcome::Holds, "{size}");
+    }
+    for missing in ["nt_body_00", "nt_body_03", "nt_body_06"] {
+        is_bad(long(50, &|columns| drop(columns.remove(missing).unwrap())));
+        is_bad(long(50, &|columns| columns[missing] = json!(null)));
+        is_bad(long(50, &|columns| columns[missing] = json!("")));
+        // Nor does it pass for an erased row.
+        let bc = rows[2].commitment();
+        is_bad(long(50, &|columns| {
+            columns.remove(missing);
+            columns.insert("nt_bc".into(), json!(bc));
+        }));
+    }
+    is_bad(long(50, &|columns| columns["nt_body_03"] = json!("another piece")));
+    is_bad(long(50, &|columns| drop(columns.insert("nt_body_07".into(), json!("more")))));
+    let swap = |columns: &mut serde_json::Map<String, Value>| {
+        let third = columns["nt_body_03"].take();
+        columns["nt_body_03"] = columns["nt_body_04"].take();
+        columns["nt_body_04"] = third;
+    };
+    is_bad(long(50, &|columns| swap(columns)));
+
+    let malformed = Err(Failure { code: Code::MalformedRow, line: Some(3) });
+    let also = |name: &str, value: Value| long(50, &move |columns| drop(columns.insert(name.into(), value.clone())));
+    assert_eq!(also("nt_body", json!(rows[2].body)), malformed, "whole and in pieces");
+    assert_eq!(also("nt_body_0", json!("{")), malformed, "the same piece twice");
+    assert_eq!(also("nt_body_03", json!(7)), malformed);
+    for other in ["nt_body_", "nt_body_x", "nt_body_+7", "nt_body_-1", "nt_body_99999999999", "nt_bodys_00", "body_00"]
+    {
+        assert_eq!(also(other, json!("x")).unwrap().report.verdict, Outcome::Holds, "{other} is something else");
+    }
+    for list in [json!([["{}"]]), json!(["{", 1, "}"]), json!([null]), json!({"0": "{}"})] {
+        let mut columns = named(&rows[2]);
+        columns["nt_body"] = list;
+        assert_eq!(check(&lines([event(&rows[0]), event(&rows[1]), columns])), malformed);
+    }
+    // An empty list is no body.
+    let mut columns = named(&rows[2]);
+    columns["nt_body"] = json!([]);
+    is_bad(check(&lines([event(&rows[0]), event(&rows[1]), columns])));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod cli;
 mod delivery;
 mod erased;
 mod exports;
+mod forged;
 mod process;
 mod properties;
 mod support;

@@ -1,5 +1,6 @@
 /** A row as the services of other vendors see it: an event with a name, people and properties, and its columns beside. */
 import type { Row } from '../../types.js'
+import { pieces } from './text.js'
 
 /**
  * A row's columns under the names they travel by, so that the chain can be verified from a vendor's own export: every
@@ -30,7 +31,7 @@ export interface EventRow {
   kind: 'track' | 'page' | 'identify' | 'group' | 'open' | 'erased'
   /** The event's name; for one that has none its kind, for what is no event `nymtrail_` and its kind. */
   name: string
-  /** Properties or traits. */
+  /** Properties or traits, but for those named `nt_…` at any depth: a reader of an export would take them for a row. */
   props: Record<string, unknown>
   /** The user's pseudonym. */
   user?: string
@@ -63,7 +64,7 @@ interface Body {
 /** Takes a row's line apart. */
 export function readEvent(line: string): EventRow {
   const row: Row = JSON.parse(line)
-  const body: Body = row.body === undefined ? {} : JSON.parse(row.body)
+  const body: Body = row.body === undefined ? {} : JSON.parse(row.body, withoutOurs)
   const kind = body.k ?? (row.body === undefined ? 'erased' : 'open')
   const columns: Record<string, string | number> = {}
   for (const [name, value] of Object.entries(row)) columns[`nt_${name}`] = value
@@ -80,6 +81,8 @@ export function readEvent(line: string): EventRow {
   }
 }
 
+const withoutOurs = (name: string, value: unknown) => (name.startsWith('nt_') ? undefined : value)
+
 /** The rows of a batch that are events; not those that only hold the chain together. */
 export const isEvent = ({ kind }: EventRow): boolean => kind !== 'open' && kind !== 'erased'
 
@@ -92,6 +95,21 @@ export function uuidOf({ chain, seq, t }: Pick<Row, 'chain' | 'seq' | 't'>): str
   const variant = (0x8000 | (Number.parseInt(chain.slice(3, 7), 16) & 0x3fff)).toString(16)
   const low = ((Number.parseInt(chain.slice(11, 19), 16) + seq) % 2 ** 32).toString(16).padStart(8, '0')
   return `${time.slice(0, 8)}-${time.slice(8)}-7${chain.slice(0, 3)}-${variant}-${chain.slice(7, 11)}${low}`
+}
+
+/** Host and path of a reduced page address; empty for what is no such address. */
+export function placeOf(url = ''): { host?: string; path?: string } {
+  const [, host, path] = /^[a-z][\w+.-]*:\/\/([^/?#]*)([^?#]*)/i.exec(url) ?? []
+  return { ...(host && { host }), ...(path && { path }) }
+}
+
+/**
+ * Columns for a service that cuts strings at `size` characters: a longer body goes as the list of its pieces. All other
+ * columns are shorter than any service's limit.
+ */
+export function inPieces({ nt_body, ...columns }: Columns, size: number): Record<string, unknown> {
+  if (nt_body === undefined) return columns
+  return { ...columns, nt_body: nt_body.length > size ? pieces(nt_body, size) : nt_body }
 }
 
 /** ISO 8601 in UTC, of ms since 1970. */

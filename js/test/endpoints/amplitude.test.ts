@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { amplitude } from '../../endpoints/amplitude.ts'
 import { openAmplitude } from './doubles/amplitude.ts'
-import { chainOf, DEVICE, deliver, GROUP, manyRows, sendAll, USER, VISIT } from './harness.ts'
-import { chainWith, columnsIn, documented, exampleOf, track, vendorSuite } from './vendor-suite.ts'
+import { chainOf, columnsIn, DEVICE, deliver, GROUP, manyRows, sendAll, USER, VISIT } from './harness.ts'
+import { chainWith, track } from './rows.ts'
+import { suite } from './suite.ts'
 
 const key = 'amplitude-key'
 const common = {
@@ -10,27 +11,33 @@ const common = {
   poison: track('[Amplitude] Revenue', { price: 3 }),
   giant: track('giant', { text: 'x'.repeat(600_000) }),
   tooMany: () => manyRows(2100),
-  broken: [
+  keepsProps: true,
+  retried: (rows: number) => [
     { body: { code: 200 } },
-    { body: { code: 200, events_ingested: 3 } },
-    { body: { code: 500, events_ingested: 4 } },
+    { body: { code: 200, events_ingested: rows - 1 } },
+    { body: { code: 500, events_ingested: rows } },
     { status: 400, body: { code: 400, error: 'Request missing required field', missing_field: 'api_key' } },
   ],
-}
+} as const
 
-vendorSuite('amplitude', {
+suite('amplitude', {
   ...common,
-  open: openAmplitude,
+  open: () => openAmplitude(),
   endpoint: (host) => amplitude({ key, host }),
-  wrongKey: (host) => amplitude({ key: 'another', host }),
+  mistaken: { endpoint: (host) => amplitude({ key: 'another', host }) },
+  page: { endpoint: amplitude({ key: 'YourApiKey' }) },
 })
 
-vendorSuite('amplitude as a beacon', {
-  ...common,
-  open: () => openAmplitude({ beacon: true }),
-  endpoint: (host) => amplitude({ key, host, beacon: true }),
-  wrongKey: (host) => amplitude({ key: '', host, beacon: true }),
-})
+suite(
+  'amplitude',
+  {
+    ...common,
+    open: () => openAmplitude({ beacon: true }),
+    endpoint: (host) => amplitude({ key, host, beacon: true }),
+    mistaken: { endpoint: (host) => amplitude({ key: '', host, beacon: true }) },
+  },
+  'amplitude as a beacon',
+)
 
 test('people, groups and pages are what Amplitude calls them', async () => {
   const double = await openAmplitude()
@@ -91,8 +98,4 @@ test('400 that names none is told apart', async () => {
 
 test('on the page’s own origin a header does no harm', () => {
   expect(amplitude({ key, host: '/amplitude' }).keepalive).toBe(true)
-})
-
-test('the page shows what is sent', () => {
-  expect(documented('amplitude')).toContain(exampleOf(amplitude({ key: 'YourApiKey' })))
 })

@@ -3,23 +3,22 @@ import { expect, test } from 'vitest'
 import { clickhouse } from '../../endpoints/clickhouse.ts'
 import type { EncodedRequest } from '../../types.ts'
 import { exception, openClickhouse } from './doubles/clickhouse.ts'
-import { chainOf, deliver, manyRows, verifyColumns } from './harness.ts'
-import { batchOf } from './infra-rows.ts'
-import { infraSuite } from './infra-suite.ts'
+import { chainOf, columnsIn, deliver, manyRows, verifyColumns } from './harness.ts'
+import { batchOf, exampleRows, longRows, track } from './rows.ts'
+import { suite } from './suite.ts'
 
-infraSuite('clickhouse', {
+suite('clickhouse', {
+  open: ({ refuse, ...more }) => openClickhouse({ ...more, refuse: ({ link }) => refuse(link) }),
   endpoint: (url) => clickhouse(url),
-  open: ({ refuse = () => false, ...more }) => openClickhouse({ ...more, refuse: ({ body }) => refuse(body ?? '') }),
-  deduplicates: true,
-  retried: [
-    { status: 500 },
-    { status: 202 },
-    { status: 204 },
+  bytes: 20_000,
+  tooMany: () => longRows(30, 1000),
+  giant: track('giant', { text: 'x'.repeat(30_000) }),
+  acks: ({ status, body }) => status === 200 && body === '',
+  retried: () => [
     // The status is sent before an exception is known, then it stands in the body.
     { status: 200, body: 'Code: 241. DB::Exception: Memory limit exceeded' },
     { status: 200, headers: { 'x-clickhouse-exception-code': '252' } },
     { status: 200, body: 'Ok.' },
-    { status: 200, body: '<html>sign in</html>' },
     // What is wrong with the server, the table or the user, with the header and without.
     ...[16, 60, 62, 81, 115, 159, 201, 202, 210, 241, 242, 252, 497, 516].flatMap((code) => [
       exception(code, 'x'),
@@ -32,6 +31,11 @@ infraSuite('clickhouse', {
     // Old servers say 500 whatever it is.
     { ...exception(code, 'x'), status: 500 },
   ]),
+  needsProxy: true,
+  // The name of a setting.
+  shared: ['insert_deduplication_token'],
+  timeless: true,
+  page: { endpoint: clickhouse('https://clickhouse.example'), rows: exampleRows() },
 })
 
 const request = (endpoint = clickhouse('https://in.example')) => endpoint.encode(batchOf(chainOf())) as EncodedRequest
@@ -92,7 +96,7 @@ test('a table of the other database is not found, and nothing lost', async () =>
   const wrong = await deliver(clickhouse(service.url), chainOf())
   expect(wrong).toMatchObject({ status: 404, events: 'r', warnings: ['endpoint_refused'] })
   await deliver(clickhouse(service.url, { table: 'trail', database: 'web' }), chainOf())
-  verifyColumns(service.exported())
+  verifyColumns(columnsIn(service.exported()))
   await service.close()
 })
 

@@ -1,17 +1,24 @@
 import { expect, test } from 'vitest'
 import { cloudevents } from '../../endpoints/cloudevents.ts'
 import { openCloudevents } from './doubles/cloudevents.ts'
-import { chainOf, DEVICE, deliver, GROUP, manyRows, sendAll, USER, VISIT, verifyColumns } from './harness.ts'
-import { infraSuite } from './infra-suite.ts'
+import { chainOf, columnsIn, DEVICE, deliver, GROUP, manyRows, sendAll, USER, VISIT, verifyColumns } from './harness.ts'
+import { exampleRows, longRows, track } from './rows.ts'
+import { suite } from './suite.ts'
 
-infraSuite('cloudevents', {
+suite('cloudevents', {
+  open: ({ refuse, ...more }) => openCloudevents({ ...more, refuse: ({ data }) => refuse(data.nt_link) }),
   endpoint: (url) => cloudevents(url),
-  open: ({ refuse = () => false, ...more }) =>
-    openCloudevents({ ...more, refuse: ({ data }) => refuse(data.nt_body ?? '') }),
-  deduplicates: true,
+  idOf: ({ id }) => id,
+  keepsProps: true,
+  bytes: 20_000,
+  tooMany: () => longRows(30, 1000),
+  giant: track('giant', { text: 'x'.repeat(30_000) }),
+  acks: ({ status = 200 }) => [200, 201, 202, 204].includes(status),
   // A web hook that is gone says 410.
-  retried: [{ status: 500 }, { status: 408 }, { status: 410 }, { status: 415 }, { status: 207 }, { status: 206 }],
+  retried: () => [{ status: 410 }, { status: 415 }, { status: 207 }, { status: 206 }],
   refused: [{ status: 422 }],
+  timeless: true,
+  page: { endpoint: cloudevents('https://cloudevents.example'), rows: exampleRows() },
 })
 
 test('a row is an event', async () => {
@@ -53,7 +60,7 @@ test('names that no attribute may hold are told apart in data', async () => {
   expect(events.map(({ data, source }) => [source, (data as { name?: string }).name])).toEqual(
     names.map((name) => ['https://shop.example/', name]),
   )
-  verifyColumns(service.exported())
+  verifyColumns(columnsIn(service.exported()))
   await service.close()
 })
 

@@ -1,30 +1,43 @@
 import { expect, test } from 'vitest'
 import { elasticsearch } from '../../endpoints/elasticsearch.ts'
 import { openElasticsearch } from './doubles/elasticsearch.ts'
-import { chainOf, DEVICE, deliver, GROUP, manyRows, sendAll, T0, USER, VISIT, verifyColumns } from './harness.ts'
-import { infraSuite } from './infra-suite.ts'
+import {
+  chainOf,
+  columnsIn,
+  DEVICE,
+  deliver,
+  GROUP,
+  manyRows,
+  sendAll,
+  T0,
+  USER,
+  VISIT,
+  verifyColumns,
+} from './harness.ts'
+import { exampleRows, longRows, track } from './rows.ts'
+import { suite } from './suite.ts'
 
 const items = (...statuses: unknown[]) => ({ body: { items: statuses.map((status) => ({ create: { status } })) } })
 
-infraSuite('elasticsearch', {
+suite('elasticsearch', {
+  open: ({ refuse, ...more }) => openElasticsearch({ ...more, refuse: ({ link }) => refuse(link) }),
   endpoint: (url) => elasticsearch(url),
-  open: ({ refuse = () => false, ...more }) => openElasticsearch({ ...more, refuse: ({ body }) => refuse(body ?? '') }),
-  deduplicates: true,
-  retried: [
-    { status: 500 },
+  keepsProps: true,
+  bytes: 20_000,
+  tooMany: () => longRows(30, 1000),
+  giant: track('giant', { text: 'x'.repeat(30_000) }),
+  retried: (rows) => [
     { status: 406 },
-    { status: 202 },
-    { status: 204 },
-    { status: 200, body: '' },
     { status: 200, body: '{}' },
     { status: 200, body: '{"items":[{"create":{"stat' },
-    { status: 200, body: '<html>sign in</html>' },
     // Fewer results than documents: nobody can say whose they are.
-    items(201, 201),
-    items(201),
-    { ...items(201, 201, 201, 201, 201, 201), status: 202 },
+    items(...Array(rows + 1).fill(201)),
+    items(...Array(rows - 1).fill(201)),
+    { ...items(...Array(rows).fill(201)), status: 202 },
   ],
-  refused: [],
+  needsProxy: true,
+  timeless: true,
+  page: { endpoint: elasticsearch('https://elasticsearch.example'), rows: exampleRows() },
 })
 
 test('a row is a document, its columns as they are', async () => {
@@ -65,7 +78,7 @@ test('what the queue had no place for comes again, alone', async () => {
   const fates = await sendAll(elasticsearch(service.url), manyRows(9))
   expect(fates).toMatchObject({ dropped: [], left: [] })
   expect(service.requests.map(({ body }) => body.split('\n').length >> 1)).toEqual([10, 1, 1, 1])
-  verifyColumns(service.exported())
+  verifyColumns(columnsIn(service.exported()))
   await service.close()
 })
 

@@ -31,6 +31,17 @@ test('a row is taken apart', () => {
   expect(readEvent(JSON.stringify({ ...rest, bc: 'c' }))).toMatchObject({ kind: 'erased', name: 'nymtrail_erased' })
 })
 
+test('no property passes for a column', () => {
+  const columns = { nt_chain: 'x', nt_seq: 1 }
+  const p = { ...columns, nt_other: 1, note: 'nt_', ant_: 2, list: [columns, { deep: { nt_body: '', nt: 3 } }] }
+  const [row] = chainOf([{ k: 'track', n: 'nt_', p }])
+  const { props, name, columns: own } = readEvent(row as string)
+  expect(props).toEqual({ note: 'nt_', ant_: 2, list: [{}, { deep: { nt: 3 } }] })
+  expect(name).toBe('nt_')
+  // In the row all is as it was.
+  expect(JSON.parse(own.nt_body as string).p).toEqual(p)
+})
+
 test('a UUID is of version 7, holds the time, and is unlike that of every other row', () => {
   const rows = [...manyRows(2000), ...manyRows(2000, 'two')].map((line) => readEvent(line))
   for (const { uuid, row } of rows) {

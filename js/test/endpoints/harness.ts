@@ -98,6 +98,34 @@ export function verifyColumns(found: readonly Columns[]) {
   if (rows.length && rows[0]?.nt_link !== rows[0]?.nt_chain) throw new Error('another chain')
 }
 
+const COLUMNS = ['chain', 'seq', 't', 'link', 'salt', 'body', 'gprev', 'bc']
+
+/**
+ * The columns in a vendor's export, wherever they are: named `nt_…` or as they are, in an object or as attributes of
+ * OTLP. A body in pieces is joined.
+ */
+export function columnsIn(value: unknown): Columns[] {
+  if (typeof value !== 'object' || value === null) return []
+  const attributes = Array.isArray(value) && value.every((part) => typeof part === 'object' && part && 'key' in part)
+  const entries: [string, unknown][] = attributes
+    ? value.map(({ key, value }) => [key, Object.values(value)[0]])
+    : Object.entries(value)
+  const plain = 'chain' in value && 'link' in value
+  const own: Record<string, unknown> = {}
+  for (const [key, part] of entries) {
+    const name = plain && COLUMNS.includes(key) ? `nt_${key}` : key
+    if (name.startsWith('nt_') && part !== null) own[name] = Array.isArray(part) ? part.join('') : part
+  }
+  if (own.nt_link === undefined) return Object.values(value).flatMap(columnsIn)
+  const numbered = Object.keys(own).filter((name) => /^nt_body_\d+$/.test(name))
+  if (numbered.length)
+    own.nt_body = numbered
+      .sort((a, b) => Number(a.slice(8)) - Number(b.slice(8)))
+      .map((name) => own[name])
+      .join('')
+  return [own as unknown as Columns]
+}
+
 /** One batch through the client's own transport: the outcome, a letter a row or one for all, and what was shown. */
 export async function deliver(endpoint: Endpoint, rows: readonly string[], exit = false) {
   const seen: Activity[] = []

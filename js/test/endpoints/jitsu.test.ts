@@ -1,51 +1,61 @@
 import { expect, test } from 'vitest'
 import { jitsu } from '../../endpoints/jitsu.ts'
 import { openJitsu } from './doubles/jitsu.ts'
-import { BODIES, chainOf, deliver, manyRows, sendAll } from './harness.ts'
-import { chainWith, columnsIn, documented, exampleOf, track, vendorSuite } from './vendor-suite.ts'
+import { BODIES, chainOf, columnsIn, deliver, manyRows, sendAll } from './harness.ts'
+import { chainWith, track } from './rows.ts'
+import { suite } from './suite.ts'
 
 const key = 'id:secret'
 const common = {
-  open: openJitsu,
+  open: () => openJitsu(),
   idOf: ({ messageId }: { messageId: string }) => messageId,
   // 100 characters, 200 bytes: over Jitsu's 128.
   poison: track('ñ'.repeat(100)),
   giant: track('giant', { text: 'x'.repeat(600_000) }),
-  broken: [{ body: { ok: false } }, { body: 'OK' }],
-}
+  retried: () => [{ body: { ok: false } }, { body: 'OK' }],
+  keepsProps: true,
+} as const
 
-vendorSuite('jitsu', {
+suite('jitsu', {
   ...common,
   endpoint: (host) => jitsu({ key, host }),
-  wrongKey: (host) => jitsu({ key: 'id:another', host }),
   // Jitsu says it with status 200.
-  wrongKeyWarns: 'endpoint_failed',
+  mistaken: { endpoint: (host) => jitsu({ key: 'id:another', host }), warns: ['endpoint_failed'] },
+  page: { endpoint: jitsu({ key: 'YourWriteKey', host: 'https://abc.d.jitsu.com' }) },
   // Each goes by itself.
   tooMany: () => manyRows(60),
 })
 
-vendorSuite('jitsu in batches', {
-  ...common,
-  endpoint: (host) => jitsu({ key, host, batch: true }),
-  wrongKey: (host) => jitsu({ key: 'id:another', host, batch: true }),
-  tooMany: () =>
-    chainOf([BODIES[0] as object, ...Array.from({ length: 6 }, () => track('big', { text: 'x'.repeat(100_000) }))]),
-  broken: [
-    ...common.broken,
-    { body: { ok: true } },
-    { body: { ok: true, receivedEvents: 3, okEvents: 3 } },
-    { body: { ok: false, receivedEvents: 4, okEvents: 4, errors: ['in another form'] } },
-    { body: { ok: false, receivedEvents: 4, okEvents: 3, errors: ['Message ID: another: event error'] } },
-  ],
-})
+suite(
+  'jitsu',
+  {
+    ...common,
+    endpoint: (host) => jitsu({ key, host, batch: true }),
+    mistaken: { endpoint: (host) => jitsu({ key: 'id:another', host, batch: true }) },
+    tooMany: () =>
+      chainOf([BODIES[0] as object, ...Array.from({ length: 6 }, () => track('big', { text: 'x'.repeat(100_000) }))]),
+    retried: (rows) => [
+      ...common.retried(),
+      { body: { ok: true } },
+      { body: { ok: true, receivedEvents: rows + 1, okEvents: rows + 1 } },
+      { body: { ok: false, receivedEvents: rows, okEvents: rows, errors: ['in another form'] } },
+      { body: { ok: false, receivedEvents: rows, okEvents: rows - 1, errors: ['Message ID: another: event error'] } },
+    ],
+  },
+  'jitsu in batches',
+)
 
-vendorSuite('jitsu without a header', {
-  ...common,
-  open: () => openJitsu({ byHost: true }),
-  endpoint: (host) => jitsu({ host, ip: 'keep' }),
-  tooMany: () => manyRows(20),
-  keepsAddress: true,
-})
+suite(
+  'jitsu',
+  {
+    ...common,
+    open: () => openJitsu({ byHost: true }),
+    endpoint: (host) => jitsu({ host, ip: 'keep' }),
+    tooMany: () => manyRows(20),
+    keepsAddress: true,
+  },
+  'jitsu without a header',
+)
 
 test('each message goes to the address of its type, and its address is removed', async () => {
   const double = await openJitsu()
@@ -92,8 +102,4 @@ test('on the page’s own origin headers do no harm', () => {
   expect(jitsu({ key, host: '/jitsu' }).keepalive).toBe(true)
   expect(jitsu({ key, host: 'https://abc.d.jitsu.com' }).keepalive).toBe(false)
   expect(jitsu({ key, host: 'https://abc.d.jitsu.com', batch: true, ip: 'keep' }).keepalive).toBe(true)
-})
-
-test('the page shows what is sent', () => {
-  expect(documented('jitsu')).toContain(exampleOf(jitsu({ key: 'YourWriteKey', host: 'https://abc.d.jitsu.com' })))
 })

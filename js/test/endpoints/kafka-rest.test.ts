@@ -1,51 +1,55 @@
 import { expect, test } from 'vitest'
 import { kafkaRest } from '../../endpoints/kafka-rest.ts'
 import { type Implementation, openKafkaRest } from './doubles/kafka-rest.ts'
-import { chainOf, deliver, manyRows, sendAll, verifyColumns } from './harness.ts'
-import { infraSuite } from './infra-suite.ts'
+import { chainOf, columnsIn, deliver, manyRows, sendAll, verifyColumns } from './harness.ts'
+import { exampleRows, longRows, track } from './rows.ts'
+import { suite } from './suite.ts'
 
 const proxies: readonly Implementation[] = ['confluent', 'karapace', 'redpanda']
 const offsets = (...list: object[]) => ({ body: { offsets: list } })
 const fine = { partition: 0, offset: 7 }
 
 for (const proxy of proxies)
-  infraSuite('kafka-rest', {
-    as: `kafka-rest, ${proxy}`,
-    endpoint: (url) => kafkaRest(url),
-    open: ({ refuse = () => false, ...more }) =>
-      openKafkaRest({ ...more, proxy, fail: (body) => (refuse(body) ? 'large' : undefined) }),
-    deduplicates: false,
-    retried: [
-      { status: 500 },
-      { status: 408 },
-      { status: 415 },
-      { status: 202 },
-      { status: 204 },
-      { status: 200, body: '' },
-      { status: 200, body: '{}' },
-      { status: 200, body: 'null' },
-      { status: 200, body: '{"offsets":[{"partition":0,"off' },
-      { status: 200, body: '{"offsets":7}' },
-      offsets(),
-      // Neither one for each record nor one for all.
-      offsets(fine, fine),
-      // No error and no offset either.
-      offsets({}),
-      offsets({ partition: 0, offset: null }),
-    ],
-    refused: [{ status: 422 }, { status: 422, body: { error_code: 42202, message: 'no value schema' } }],
-  })
+  suite(
+    'kafka-rest',
+    {
+      open: ({ refuse, ...more }) =>
+        openKafkaRest({ ...more, proxy, fail: ({ link }) => (refuse(link) ? 'large' : undefined) }),
+      endpoint: (url) => kafkaRest(url),
+      keepsDoubles: true,
+      bytes: 20_000,
+      tooMany: () => longRows(30, 1000),
+      giant: track('giant', { text: 'x'.repeat(30_000) }),
+      retried: (rows) => [
+        { status: 415 },
+        { status: 200, body: '{}' },
+        { status: 200, body: '{"offsets":[{"partition":0,"off' },
+        { status: 200, body: '{"offsets":7}' },
+        offsets(),
+        // Neither one for each record nor one for all.
+        offsets(...Array(rows + 1).fill(fine)),
+        // No error and no offset either.
+        offsets({}),
+        offsets({ partition: 0, offset: null }),
+      ],
+      refused: [{ status: 422 }, { status: 422, body: { error_code: 42202, message: 'no value schema' } }],
+      needsProxy: true,
+      timeless: true,
+      page: { endpoint: kafkaRest('https://kafka-rest.example'), rows: exampleRows() },
+    },
+    `kafka-rest, ${proxy}`,
+  )
 
 test.each(proxies)('what fails for a while comes again: %s', async (proxy) => {
   for (const failure of ['leader', 'timeout'] as const) {
     let times = 2
-    const fail = (body: string) => (body.includes('"at":3') && times-- > 0 ? failure : undefined)
+    const fail = ({ body = '' }) => (body.includes('"at":3') && times-- > 0 ? failure : undefined)
     const service = await openKafkaRest({ proxy, fail })
     const rows = manyRows(9)
     expect(await sendAll(kafkaRest(service.url), rows)).toMatchObject({ dropped: [], left: [] })
     expect(service.stored).toHaveLength(rows.length)
     expect(service.requests).toHaveLength(3)
-    verifyColumns(service.exported())
+    verifyColumns(columnsIn(service.exported()))
     await service.close()
   }
 })

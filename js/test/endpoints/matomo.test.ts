@@ -1,28 +1,32 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type MatomoOptions, matomo } from '../../endpoints/matomo.ts'
-import type { EncodedRequest, Row } from '../../types.ts'
+import type { Row } from '../../types.ts'
 import { openMatomo, SITE } from './doubles/matomo.ts'
 import { BODIES, chainOf, DEVICE, deliver, manyRows, sendAll, USER } from './harness.ts'
-import { batchOf, exampleOf, webSuite, written } from './web-suite.ts'
+import { suite } from './suite.ts'
 
 const make = (url: string, more: Partial<MatomoOptions> = {}) =>
   matomo({ url, siteId: SITE, linkDimension: 5, ...more })
 
-webSuite('matomo', {
+suite('matomo', {
   open: openMatomo,
   endpoint: (url) => make(url),
-  mistaken: { endpoint: (url) => make(url, { siteId: 9 }), events: 'r' },
-  whole: false,
-  dedupes: false,
+  linkOf: ({ dimensions }) => dimensions['5'] as string,
+  mistaken: { endpoint: (url) => make(url, { siteId: 9 }), warns: [] },
+  keepsDoubles: true,
   poisoned: 'counted',
-  broken: [
-    { body: '<!doctype html>' },
+  tooMany: undefined,
+  giant: undefined,
+  retried: (rows) => [
     { body: '{}' },
-    { body: '' },
-    { body: { status: 'success', tracked: 1 } },
-    { body: { status: 'success', tracked: 2, invalid: 0 } },
-    { body: { status: 'error', tracked: 1, invalid: 0 } },
+    { body: { status: 'success', tracked: rows } },
+    { body: { status: 'success', tracked: rows + 1, invalid: 0 } },
+    { body: { status: 'error', tracked: rows, invalid: 0 } },
   ],
+  page: {
+    endpoint: make('https://stats.example', { dimensions: { items: 1 } }),
+    rows: chainOf().slice(1, 4),
+  },
 })
 
 let double: Awaited<ReturnType<typeof openMatomo>>
@@ -94,9 +98,9 @@ test('events lost to a locked table are counted as dropped', async () => {
 })
 
 test('with a token that a proxy adds, the answer says which', async () => {
-  const proxied = await openMatomo(true)
   const rows = manyRows(6)
-  proxied.poison.add((JSON.parse(rows[4] as string) as Row).link)
+  const { link } = JSON.parse(rows[4] as string) as Row
+  const proxied = await openMatomo({ token: true, refuse: (found) => found === link })
   expect((await deliver(make(proxied.url), rows)).events).toBe('aaaadaa')
   await proxied.close()
 })
@@ -105,9 +109,4 @@ test('the address may name the file, and no token is ever sent', async () => {
   await deliver(make(`${double.url}/matomo.php`), chainOf())
   expect(double.hits).toHaveLength(5)
   expect(double.requests[0]?.body).not.toContain('token')
-})
-
-test('the page shows what is sent', () => {
-  const endpoint = make('https://stats.example', { dimensions: { items: 1 } })
-  expect(exampleOf('matomo')).toBe(written(endpoint.encode(batchOf(chainOf().slice(1, 4))) as EncodedRequest))
 })

@@ -3,17 +3,19 @@ import { ndjson } from '../../endpoints/ndjson.ts'
 import type { EncodedRequest } from '../../types.ts'
 import { MAX_BYTES, openNdjson } from './doubles/ndjson.ts'
 import { chainOf, deliver, isCorsSimple, manyRows } from './harness.ts'
-import { batchOf, exampleOf, webSuite, written } from './web-suite.ts'
+import { batchOf, longRows, track } from './rows.ts'
+import { suite } from './suite.ts'
 
-webSuite('ndjson', {
+suite('ndjson', {
   open: openNdjson,
   endpoint: (url) => ndjson(`${url}/in`),
-  mistaken: { endpoint: (url) => ndjson(`${url}/out`), events: 'r' },
-  whole: true,
-  dedupes: false,
-  poisoned: 'told',
-  giant: MAX_BYTES,
-  broken: [{ body: '<!doctype html><title>Shop</title>' }],
+  mistaken: { endpoint: (url) => ndjson(`${url}/out`) },
+  keepsDoubles: true,
+  tooMany: () => longRows(150, 600),
+  giant: track('giant', { text: 'x'.repeat(MAX_BYTES) }),
+  acks: ({ body }) => !String(body).startsWith('<'),
+  timeless: true,
+  page: { endpoint: ndjson('https://logs.example/in'), rows: chainOf().slice(0, 2) },
 })
 
 test('the rows go as they are, one a line', async () => {
@@ -42,9 +44,4 @@ test('gzip, headers and limits are the caller’s choice', async () => {
     false,
   ])
   await double.close()
-})
-
-test('the page shows what is sent', () => {
-  const endpoint = ndjson('https://logs.example/in')
-  expect(exampleOf('ndjson')).toBe(written(endpoint.encode(batchOf(chainOf().slice(0, 2))) as EncodedRequest))
 })

@@ -2,27 +2,32 @@ import { expect, test } from 'vitest'
 import { otlp } from '../../endpoints/otlp.ts'
 import type { EncodedRequest } from '../../types.ts'
 import { attributesOf, type LogRecord, openOtlp } from './doubles/otlp.ts'
-import { chainOf, deliver, GROUP, manyRows, sendAll, T0, USER, VISIT, verifyColumns } from './harness.ts'
-import { batchOf } from './infra-rows.ts'
-import { infraSuite } from './infra-suite.ts'
+import { chainOf, columnsIn, deliver, GROUP, manyRows, sendAll, T0, USER, VISIT, verifyColumns } from './harness.ts'
+import { batchOf, exampleRows, longRows, track } from './rows.ts'
+import { suite } from './suite.ts'
 
-infraSuite('otlp', {
+suite('otlp', {
+  open: ({ refuse, ...more }) =>
+    openOtlp({ ...more, refuse: (record) => refuse(String(attributesOf(record).nt_link)) }),
   endpoint: (url) => otlp(url),
-  open: ({ refuse = () => false, ...more }) =>
-    openOtlp({ ...more, refuse: (record) => refuse(String(attributesOf(record).nt_body)) }),
-  deduplicates: false,
-  retried: [
-    { status: 408 },
+  idOf: (record) => String(attributesOf(record)['log.record.uid']),
+  keepsDoubles: true,
+  bytes: 20_000,
+  tooMany: () => longRows(30, 1000),
+  giant: track('giant', { text: 'x'.repeat(30_000) }),
+  // A message without fields, or none at all.
+  acks: ({ body }) => body === '' || body === '{}' || body === '{"ok":true}',
+  retried: () => [
     { status: 415 },
     { status: 200, body: '{"partialSucc' },
-    { status: 200, body: '<html>sign in</html>' },
     { status: 200, body: '"ok"' },
-    { status: 200, body: 'null' },
     { status: 200, body: '{"partialSuccess":{"rejectedLogRecords":"some"}}' },
     { status: 200, body: '{"partialSuccess":{"rejectedLogRecords":-1}}' },
   ],
   // The specification lets no other status be tried again.
   refused: [{ status: 500 }, { status: 422 }, { status: 431 }],
+  timeless: true,
+  page: { endpoint: otlp('https://otlp.example'), rows: exampleRows() },
 })
 
 const batch = () => batchOf(chainOf())
@@ -66,7 +71,7 @@ test('a property cannot take the place of a column, or stand twice', async () =>
   ])
   expect((await deliver(otlp(service.url), rows)).events).toBe('a')
   expect(attributesOf(service.stored[1] as LogRecord)).toMatchObject({ nt_seq: '1', 'url.full': 'mine' })
-  verifyColumns(service.exported())
+  verifyColumns(columnsIn(service.exported()))
   await service.close()
 })
 

@@ -1,21 +1,24 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { plausible } from '../../endpoints/plausible.ts'
-import type { EncodedRequest } from '../../types.ts'
 import { DOMAIN, openPlausible } from './doubles/plausible.ts'
 import { BODIES, chainOf, DEVICE, deliver, manyRows, sendAll, USER, VISIT } from './harness.ts'
-import { batchOf, exampleOf, webSuite, written } from './web-suite.ts'
+import { batchOf } from './rows.ts'
+import { suite } from './suite.ts'
 
 const make = (url: string, link = true) => plausible({ url, domain: DOMAIN, link })
 
-webSuite('plausible', {
+suite('plausible', {
   open: openPlausible,
   endpoint: (url) => make(url),
+  linkOf: ({ props }) => props.nt_link as string,
   // It answers as if all were well, but for the header.
-  mistaken: { endpoint: (url) => plausible({ url, domain: 'other.example' }), events: 'd' },
-  whole: false,
-  dedupes: false,
-  poisoned: 'told',
-  broken: [{ status: 200, body: 'ok' }, { body: '<!doctype html>' }, { status: 204 }],
+  mistaken: { endpoint: (url) => plausible({ url, domain: 'other.example' }), events: 'd', warns: [] },
+  keepsDoubles: true,
+  tooMany: () => manyRows(90),
+  giant: undefined,
+  acks: ({ status }) => status === 202,
+  retried: () => [{ status: 200, body: 'ok' }],
+  page: { endpoint: plausible({ domain: 'shop.example', link: true }) },
 })
 
 let double: Awaited<ReturnType<typeof openPlausible>>
@@ -79,9 +82,4 @@ test('what Plausible throws away counts as dropped if the browser shows the head
   const headers = new Headers()
   const batch = batchOf(manyRows(1).slice(1))
   expect(make('/p').settle({ status: 202, text: 'ok', headers }, batch)).toBe('ack')
-})
-
-test('the page shows what is sent', () => {
-  const endpoint = plausible({ domain: 'shop.example', link: true })
-  expect(exampleOf('plausible')).toBe(written(endpoint.encode(batchOf(chainOf().slice(3, 4))) as EncodedRequest))
 })

@@ -1,36 +1,44 @@
 import { expect, test } from 'vitest'
 import { posthog } from '../../endpoints/posthog.ts'
 import { openPosthog } from './doubles/posthog.ts'
-import { BODIES, chainOf, DEVICE, deliver, GROUP, sendAll, USER, VISIT, verifyColumns } from './harness.ts'
-import { chainWith, columnsIn, documented, exampleOf, track, vendorSuite } from './vendor-suite.ts'
+import { BODIES, chainOf, columnsIn, DEVICE, deliver, GROUP, sendAll, USER, VISIT, verifyColumns } from './harness.ts'
+import { chainWith, track } from './rows.ts'
+import { suite } from './suite.ts'
 
 const key = 'phc_test'
 const big = (bytes: number) => ({ text: 'x'.repeat(bytes) })
 const common = {
-  open: openPosthog,
+  open: () => openPosthog(),
   idOf: ({ uuid }: { uuid: string }) => uuid,
   giant: track('giant', big(1_000_000)),
-}
+  keepsProps: true,
+} as const
 
-vendorSuite('posthog', {
+suite('posthog', {
   ...common,
   endpoint: (host) => posthog({ key, host }),
-  wrongKey: (host) => posthog({ key: 'phx_personal', host }),
+  mistaken: { endpoint: (host) => posthog({ key: 'phx_personal', host }) },
   poison: track('bad', { $cookieless_mode: 'yes' }),
   // 45 of 250 kB, each of them twice in its event.
   tooMany: () => chainOf([BODIES[0] as object, ...Array.from({ length: 45 }, () => track('big', big(250_000)))]),
-  broken: [{ body: { status: 'Error' } }, { body: { ok: true } }],
+  retried: () => [{ body: { status: 'Error' } }, { body: { ok: true } }],
+  page: { endpoint: posthog({ key: 'phc_YourProjectKey' }) },
 })
 
-vendorSuite('posthog v1', {
-  ...common,
-  endpoint: (host) => posthog({ key, host, api: 'v1' }),
-  wrongKey: (host) => posthog({ key: 'phx_personal', host, api: 'v1' }),
-  // 100 characters, 300 bytes: over v1's 200.
-  poison: track('日'.repeat(100)),
-  tooMany: () => chainOf([BODIES[0] as object, ...Array.from({ length: 24 }, () => track('big', big(250_000)))]),
-  broken: [{ body: { status: 'Ok' } }, { body: { results: {} } }, { body: { results: 'ok' } }],
-})
+suite(
+  'posthog',
+  {
+    ...common,
+    endpoint: (host) => posthog({ key, host, api: 'v1' }),
+    mistaken: { endpoint: (host) => posthog({ key: 'phx_personal', host, api: 'v1' }) },
+    // 100 characters, 300 bytes: over v1's 200.
+    poison: track('日'.repeat(100)),
+    tooMany: () => chainOf([BODIES[0] as object, ...Array.from({ length: 24 }, () => track('big', big(250_000)))]),
+    random: ['posthog-request-id'],
+    retried: () => [{ body: { status: 'Ok' } }, { body: { results: {} } }, { body: { results: 'ok' } }],
+  },
+  'posthog v1',
+)
 
 test('people, groups and pages are what PostHog calls them', async () => {
   const double = await openPosthog()
@@ -116,8 +124,4 @@ test('over its quota, /batch/ says Ok and keeps nothing: an acknowledgement prov
   expect(await deliver(posthog({ key, host: double.url }), chainOf())).toMatchObject({ events: 'a' })
   expect(double.exported()).toEqual([])
   await double.close()
-})
-
-test('the page shows what is sent', () => {
-  expect(documented('posthog')).toContain(exampleOf(posthog({ key: 'phc_YourProjectKey' })))
 })

@@ -2,32 +2,39 @@ import { expect, test } from 'vitest'
 import { rudderstack } from '../../endpoints/rudderstack.ts'
 import { openRudderstack } from './doubles/rudderstack.ts'
 import { BODIES, chainOf, GROUP, sendAll, USER } from './harness.ts'
-import { documented, exampleOf, track, vendorSuite } from './vendor-suite.ts'
+import { track } from './rows.ts'
+import { suite } from './suite.ts'
 
 const key = 'rudder key'
 const deep = (levels: number): object => (levels ? { in: deep(levels - 1) } : {})
 const common = {
-  open: openRudderstack,
+  open: () => openRudderstack(),
   idOf: ({ messageId }: { messageId: string }) => messageId,
   poison: track('deep', deep(250)),
   giant: track('giant', { text: 'x'.repeat(2_100_000) }),
   // 12 of 250 kB, each of them twice in its message.
   tooMany: () =>
     chainOf([BODIES[0] as object, ...Array.from({ length: 12 }, () => track('big', { text: 'x'.repeat(250_000) }))]),
-  broken: [{ body: { success: true } }, { body: 'OK, but later' }],
-}
+  retried: () => [{ body: { success: true } }, { body: 'OK, but later' }],
+  keepsProps: true,
+} as const
 
-vendorSuite('rudderstack', {
+suite('rudderstack', {
   ...common,
   endpoint: (host) => rudderstack({ key, host }),
-  wrongKey: (host) => rudderstack({ key: 'another', host }),
+  mistaken: { endpoint: (host) => rudderstack({ key: 'another', host }) },
+  page: { endpoint: rudderstack({ key: 'YourWriteKey', host: 'https://shop.dataplane.rudderstack.com' }) },
 })
 
-vendorSuite('rudderstack with a header', {
-  ...common,
-  endpoint: (host) => rudderstack({ key, host, auth: 'header' }),
-  wrongKey: (host) => rudderstack({ key: 'another', host, auth: 'header' }),
-})
+suite(
+  'rudderstack',
+  {
+    ...common,
+    endpoint: (host) => rudderstack({ key, host, auth: 'header' }),
+    mistaken: { endpoint: (host) => rudderstack({ key: 'another', host, auth: 'header' }) },
+  },
+  'rudderstack with a header',
+)
 
 test('messages are of the Segment Spec, and none has an address', async () => {
   const double = await openRudderstack()
@@ -57,9 +64,4 @@ test('a source that is switched off keeps its events waiting', async () => {
 test('on the page’s own origin a header does no harm', () => {
   expect(rudderstack({ key, host: '/rudder', auth: 'header' }).keepalive).toBe(true)
   expect(rudderstack({ key, host: '//rudder.example', auth: 'header' }).keepalive).toBe(false)
-})
-
-test('the page shows what is sent', () => {
-  const host = 'https://shop.dataplane.rudderstack.com'
-  expect(documented('rudderstack')).toContain(exampleOf(rudderstack({ key: 'YourWriteKey', host })))
 })

@@ -2,20 +2,23 @@ import { expect, test } from 'vitest'
 import { segment } from '../../endpoints/segment.ts'
 import { openSegment } from './doubles/segment.ts'
 import { chainOf, DEVICE, deliver, GROUP, manyRows, sendAll, USER, VISIT } from './harness.ts'
-import { chainWith, documented, exampleOf, track, vendorSuite } from './vendor-suite.ts'
+import { chainWith, track } from './rows.ts'
+import { suite } from './suite.ts'
 
 const key = 'segment-key'
 /** Under the limit as a row, over it as a message. */
 const large = track('large', { text: 'x'.repeat(17_000) })
 
-vendorSuite('segment', {
-  open: openSegment,
+suite('segment', {
+  open: () => openSegment(),
   endpoint: (host) => segment({ key, host }),
   idOf: ({ messageId }) => messageId,
   poison: large,
   giant: track('giant', { text: 'x'.repeat(40_000) }),
   tooMany: () => manyRows(2600),
-  broken: [{ body: { success: false } }, { body: 'OK' }, { status: 401, body: { success: false } }],
+  keepsProps: true,
+  retried: () => [{ body: { success: false } }, { body: 'OK' }, { status: 401, body: { success: false } }],
+  page: { endpoint: segment({ key: 'YourWriteKey' }) },
 })
 
 test('every message is one of the Segment Spec', async () => {
@@ -74,8 +77,4 @@ test('where a source asks for more than the key, events stay and the console say
   const { events, warnings } = await deliver(segment({ key, host: double.url }), chainOf())
   expect([events, warnings]).toEqual(['r', ['endpoint_refused']])
   await double.close()
-})
-
-test('the page shows what is sent', () => {
-  expect(documented('segment')).toContain(exampleOf(segment({ key: 'YourWriteKey' })))
 })

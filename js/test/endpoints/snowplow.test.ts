@@ -4,18 +4,33 @@ import { snowplow } from '../../endpoints/snowplow.ts'
 import type { EncodedRequest } from '../../types.ts'
 import { faults } from './doubles/json-schema.ts'
 import { enrich, openSnowplow, registry } from './doubles/snowplow.ts'
-import { BODIES, chainOf, DEVICE, deliver, GROUP, manyRows, sendAll, T0, USER, verifyColumns } from './harness.ts'
-import { batchOf, exampleOf, webSuite, written } from './web-suite.ts'
+import {
+  BODIES,
+  chainOf,
+  columnsIn,
+  DEVICE,
+  deliver,
+  GROUP,
+  manyRows,
+  sendAll,
+  T0,
+  USER,
+  verifyColumns,
+} from './harness.ts'
+import { batchOf, longRows, track } from './rows.ts'
+import { suite } from './suite.ts'
 
-webSuite('snowplow', {
+suite('snowplow', {
   open: openSnowplow,
   endpoint: (url) => snowplow({ url }),
-  mistaken: { endpoint: (url) => snowplow({ url: `${url}/elsewhere` }), events: 'r' },
-  whole: true,
-  dedupes: true,
+  mistaken: { endpoint: (url) => snowplow({ url: `${url}/elsewhere` }) },
+  idOf: ({ event_id }) => String(event_id),
   poisoned: 'unseen',
-  giant: 1_000_000,
-  broken: [{ body: '<!doctype html>' }, { body: '' }, { status: 204 }, { status: 201, body: '{"ok":true}' }],
+  tooMany: () => longRows(60, 12_000),
+  giant: track('giant', { text: 'x'.repeat(1_000_000) }),
+  keepsProps: true,
+  retried: () => [{ body: 'OK' }, { body: { ok: true } }],
+  page: { endpoint: snowplow({ url: 'https://sp.example' }) },
 })
 
 let double: Awaited<ReturnType<typeof openSnowplow>>
@@ -72,7 +87,7 @@ test('the address may have the path already, and the collector is asked to forge
   await deliver(snowplow({ url, withoutAddress: false }), manyRows(1))
   expect(double.requests.map(({ headers }) => headers['sp-anonymous'])).toEqual(['*', undefined])
   expect(double.failed).toEqual([])
-  verifyColumns(double.columns())
+  verifyColumns(columnsIn(double.exported()))
 })
 
 test('a largest possible event fits', async () => {
@@ -103,9 +118,4 @@ test('the double finds what the pipeline would', () => {
   ]
   for (const [change, reason] of bad) expect(() => enrich({ ...item, ...change }), reason).toThrow(reason)
   expect(() => faults({}, { oneOf: [] } as object)).toThrow('oneOf')
-})
-
-test('the page shows what is sent', () => {
-  const request = snowplow({ url: 'https://sp.example' }).encode(batchOf(chainOf().slice(3, 4))) as EncodedRequest
-  expect(exampleOf('snowplow')).toBe(written(request))
 })

@@ -1,27 +1,38 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { umami } from '../../endpoints/umami.ts'
-import type { EncodedRequest } from '../../types.ts'
 import { MAX_BYTES, openUmami, WEBSITE } from './doubles/umami.ts'
-import { BODIES, chainOf, DEVICE, deliver, GROUP, manyRows, sendAll, T0, USER, verifyColumns } from './harness.ts'
-import { batchOf, exampleOf, webSuite, written } from './web-suite.ts'
+import {
+  BODIES,
+  chainOf,
+  columnsIn,
+  DEVICE,
+  deliver,
+  GROUP,
+  manyRows,
+  sendAll,
+  T0,
+  USER,
+  verifyColumns,
+} from './harness.ts'
+import { track } from './rows.ts'
+import { suite } from './suite.ts'
 
 const make = (url: string) => umami({ url, website: WEBSITE })
 
-webSuite('umami', {
+suite('umami', {
   open: openUmami,
   endpoint: make,
-  mistaken: { endpoint: (url) => umami({ url, website: WEBSITE.replace('1', '2') }), events: 'r' },
-  whole: true,
-  dedupes: false,
-  poisoned: 'told',
-  giant: MAX_BYTES,
-  broken: [
-    { body: '<!doctype html>' },
-    { body: '' },
+  mistaken: { endpoint: (url) => umami({ url, website: WEBSITE.replace('1', '2') }), warns: [] },
+  keepsDoubles: true,
+  tooMany: () => manyRows(90),
+  giant: track('giant', { text: 'x'.repeat(MAX_BYTES) }),
+  retried: (rows) => [
     { body: '{}' },
-    { body: { size: 2, processed: 2, errors: 0, details: [], cache: 'token' } },
-    { body: { size: 1, processed: 1, cache: 'token' } },
+    { body: { size: rows + 1, processed: rows + 1, errors: 0, details: [], cache: 'token' } },
+    { body: { size: rows, processed: rows, cache: 'token' } },
   ],
+  shared: [WEBSITE],
+  page: { endpoint: make('https://stats.example') },
 })
 
 let double: Awaited<ReturnType<typeof openUmami>>
@@ -63,8 +74,9 @@ test('page views, events and properties are what Umami shows', async () => {
 })
 
 test('a browser taken for a bot is not acknowledged, nor is what an old version answers', async () => {
-  double.state.bot = true
-  expect(await deliver(make(double.url), manyRows(3))).toMatchObject({ status: 200, events: 'dddd' })
+  const strict = await openUmami({ isBot: () => true })
+  expect(await deliver(make(strict.url), manyRows(3))).toMatchObject({ status: 200, events: 'dddd' })
+  await strict.close()
   double.faults.push({ body: { size: 1, processed: 1, errors: 0, details: [] } })
   expect((await deliver(make(double.url), manyRows(0))).events).toBe('d')
   double.faults.push({ body: { beep: 'boop' } })
@@ -100,10 +112,5 @@ test('what Umami’s tables cannot hold is sent as they can, and the chain verif
   ])
   expect(double.events.at(-3)?.data.filter(({ key }) => key.startsWith('nt_body_')).length).toBeGreaterThan(15)
   expect(double.events.at(-4)?.data).toContainEqual({ key: 'nulkey', type: 'string', text: 'ab' })
-  verifyColumns(double.columns())
-})
-
-test('the page shows what is sent', () => {
-  const request = make('https://stats.example').encode(batchOf(chainOf().slice(3, 4))) as EncodedRequest
-  expect(exampleOf('umami')).toBe(written(request))
+  verifyColumns(columnsIn(double.exported()))
 })

@@ -189,6 +189,22 @@ scenario('what is tracked in the last task arrives although no page of the site 
   assertTakenOnce(site, [...numbered('early-', 3), ...numbered('last-', 20)])
 })
 
+scenario('what is left goes with the page although a request is under way', async ({ site, profile }) => {
+  // Firefox breaks it off a moment before the page leaves.
+  site.answer = (_, number) => (number === 0 ? HANG : {})
+  const page = await open(profile, site)
+  await track(page, 10, 'on-its-way-')
+  await until(() => site.batches().length === 1, 'a request is under way')
+  await page.evaluateLast(() => {
+    for (let i = 0; i < 20; i++) globalThis.trail.track(`last-${i}`)
+    location.href = '/plain'
+  })
+  await page.at('/plain')
+  const expected = [...numbered('on-its-way-', 10), ...numbered('last-', 20)]
+  await until(() => site.taken().length >= expected.length, 'arrived')
+  assertTakenOnce(site, expected)
+})
+
 scenario('what is tracked in the last task arrives when the tab is closed', async ({ site, profile }) => {
   const page = await open(profile, site, { flush: { ageMs: 60_000 } })
   const other = await profile.open(site.url('/plain'))

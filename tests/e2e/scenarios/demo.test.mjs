@@ -144,7 +144,9 @@ scenario(
     await other.until((selector) => document.querySelectorAll(selector).length === 2, id('lane'))
     await seen.page.until((selector) => document.querySelectorAll(selector).length === 2, id('lane'))
     const waiting = () => seen.count(`${id('block')}[data-fate="stored"]`)
-    await until(async () => (await waiting()) === 0, 'both tabs have delivered what they did on opening', 20_000)
+    // A lane is shown before its first rows are: only the collector knows that they have arrived.
+    const delivered = async () => (await collector.verify()).chains.length === 2 && (await waiting()) === 0
+    await until(delivered, 'both tabs have delivered what they did on opening', 20_000)
     const before = (await collector.verify()).chains.reduce((sum, { rows }) => sum + rows, 0)
 
     await seen.page.front()

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-export const needs = ['python:chdb-core', 'python:jq']
+export const needs = ['python:chdb-core']
 
-export default async ({ check, sdk, root, python, script, start, freePort, runPython, fromPage, verify }) => {
+export default async ({ check, sdk, root, python, script, start, freePort, fromPage, verify }) => {
   const page = fromPage('clickhouse', 'sql', 'CREATE TABLE')
   const tables = page.split(';\n').filter((statement) => statement.includes('CREATE TABLE'))
   // The user of the page cannot be made in chdb, which has no users.
@@ -27,9 +27,8 @@ export default async ({ check, sdk, root, python, script, start, freePort, runPy
     return text
   }
   const columns = /"(SELECT .*? FROM events)/.exec(fromPage('clickhouse', 'sh', 'nymtrail verify'))[1]
-  const filter = /jq -c '([^']*)'/.exec(fromPage('clickhouse', 'sh', 'nymtrail verify'))[1]
   const where = (rows) => ` WHERE chain = '${JSON.parse(rows[0]).chain}'`
-  const exported = async (rows) => runPython('jq_filter.py', [filter], await ask(columns + where(rows)))
+  const exported = (rows) => ask(columns + where(rows))
   const verdicts = async () =>
     (await ask(readFileSync(join(root, 'sql', 'clickhouse.sql'), 'utf8'))).trim().split('\n').map(JSON.parse)
 

@@ -15,12 +15,7 @@ export default async ({ check, sdk, nodeModules, verify }) => {
     const read = JSON.parse(body)
     return (read.batch ?? [read]).map((message) => ({ ...message, timestamp: new Date(message.timestamp) }))
   }
-  /** The rows in the messages' context. */
-  const ndjson = (list) =>
-    list
-      .map(({ context }) => Object.entries(context.nymtrail).filter(([name]) => name.startsWith('nt_')))
-      .map((columns) => JSON.stringify(Object.fromEntries(columns.map(([name, value]) => [name.slice(3), value]))))
-      .join('\n')
+  const ndjson = (list) => list.map((message) => JSON.stringify(message)).join('\n')
   const endpoints = {
     segment: (part) => messages(segment({ key: 'k' }).encode(batchOf(part))),
     rudderstack: (part) => messages(rudderstack({ key: 'k', host: 'http://in' }).encode(batchOf(part))),

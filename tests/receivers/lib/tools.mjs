@@ -109,12 +109,17 @@ export async function typeCheck(temp, source) {
   if (code !== 0) throw new Error(stdout.trim())
 }
 
-/** Throws unless `nymtrail verify` finds one chain that holds, with so many rows, in these NDJSON rows. */
-export async function verify(ndjson, rows) {
+/** What `nymtrail verify` says of a file, or of `input` if the file is `-`: `{ code, verdict, chains, found, stderr }`. */
+export async function verdictOf(file, input) {
   const program = process.env.NYMTRAIL_BIN ?? collectorBinary()
   if (!existsSync(program)) throw new Error('the program nymtrail is not built: npm run build -- --demo')
-  const { stdout, stderr } = await run(program, ['verify', '-', '--format', 'json'], { input: ndjson })
-  const { verdict, chains } = JSON.parse(stdout || '{}')
+  const { code, stdout, stderr } = await run(program, ['verify', file, '--format', 'json'], { input })
+  return { code, stderr, ...JSON.parse(stdout || '{}') }
+}
+
+/** Throws unless `nymtrail verify` finds one chain that holds, with so many rows, in this export. */
+export async function verify(text, rows) {
+  const { verdict, chains, stderr } = await verdictOf('-', text)
   const found = chains?.map((chain) => chain.rows).join()
   if (verdict !== 'holds' || found !== String(rows))
     throw new Error(`nymtrail verify says ${verdict} of ${found} rows, not holds of ${rows}: ${stderr}`)

@@ -56,10 +56,5 @@ export async function openCloudevents({ refuse = (_: CloudEvent): boolean => fal
     return { status: 202 }
   }
 
-  const exported = () =>
-    [...stored.values()].map(({ data }) => {
-      const columns = Object.entries(data).filter(([name]) => name.startsWith('nt_'))
-      return Object.fromEntries(columns) as unknown as Columns
-    })
-  return { ...(await openDouble(reply)), stored, exported }
+  return { ...(await openDouble(reply)), stored, exported: () => [...stored.values()] }
 }

@@ -1,5 +1,4 @@
 /** Elasticsearch's and OpenSearch's `_bulk` on one index with a strict mapping, as their sources and documentation have it. */
-import type { Columns } from '../../../endpoints/lib/event.ts'
 import { openDouble, type Received, type Reply } from '../harness.ts'
 
 type Check = (value: unknown) => boolean
@@ -30,7 +29,7 @@ const MAPPING: Record<string, Check> = {
   bc: keyword,
 }
 
-export type Document = Record<string, unknown> & { body?: string }
+export type Document = Record<string, unknown> & { link: string }
 
 /** What an item is answered. */
 interface Item {
@@ -90,10 +89,5 @@ export async function openElasticsearch({
     return { body: { items } }
   }
 
-  const exported = () =>
-    [...stored.values()].map((document) => {
-      const names = ['chain', 'seq', 't', 'link', 'salt', 'body', 'gprev', 'bc'].filter((name) => name in document)
-      return Object.fromEntries(names.map((name) => [`nt_${name}`, document[name]])) as unknown as Columns
-    })
-  return { ...(await openDouble(reply)), stored, exported }
+  return { ...(await openDouble(reply)), stored, exported: () => [...stored.values()] }
 }

@@ -45,10 +45,10 @@ function wrong({ name, params = {}, timestamp_micros, ...rest }: Record<string, 
   return undefined
 }
 
-export async function openGa4(path = '/ga') {
+/** `refuse` says of which links it finds fault with the event. */
+export async function openGa4({ path = '/ga', refuse = (_: string): boolean => false } = {}) {
   const events: Ga4Event[] = []
   const thrownAway: string[] = []
-  const poison = new Set<string>()
   const double = await openDouble((request) => {
     if (request.method !== 'POST' || request.path !== path) return { status: 404 }
     // Here the proxy would add the secret; the page must not know one.
@@ -65,7 +65,7 @@ export async function openGa4(path = '/ga') {
         if (value !== 'DENIED' && value !== 'GRANTED') throw new Error('consent')
       if (!Array.isArray(found) || found.length > 25) throw new Error('events')
       for (const event of found) {
-        const reason = wrong(event) ?? (poison.has(event.params.nt_link) ? 'poisoned' : undefined)
+        const reason = wrong(event) ?? (refuse(event.params.nt_link) ? 'poisoned' : undefined)
         if (reason) messages.push(reason)
         else {
           const { name, params, timestamp_micros } = event
@@ -85,14 +85,5 @@ export async function openGa4(path = '/ga') {
     if (path.startsWith('/debug/')) return { body: { validationMessages: messages } }
     return { status: 204 }
   })
-  return {
-    ...double,
-    events,
-    thrownAway,
-    poison,
-    get kept() {
-      return events.map(({ params }) => params.nt_link as string)
-    },
-    columns: () => [],
-  }
+  return { ...double, events, thrownAway, exported: () => events }
 }

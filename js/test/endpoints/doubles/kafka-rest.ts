@@ -2,14 +2,13 @@
  * Producing by version 2 of the Kafka REST proxy's API, as three implementations answer it; read from their sources:
  * Confluent's AbstractProduceAction, Karapace's kafka_rest_apis and Redpanda's pandaproxy with its Kafka client.
  */
-import type { Columns } from '../../../endpoints/lib/event.ts'
 import { openDouble, type Received, type Reply } from '../harness.ts'
 
 export type Implementation = 'confluent' | 'karapace' | 'redpanda'
 
 interface Stored {
   key: string
-  value: Record<string, unknown>
+  value: Record<string, unknown> & { link: string; body?: string }
   partition: number
 }
 
@@ -32,10 +31,10 @@ const FAILURES: Record<string, Record<Implementation, object>> = {
   },
 }
 
-/** `fail` says what befalls a row with this body, if anything. */
+/** `fail` says what befalls a row, if anything. */
 export async function openKafkaRest({
   proxy = 'confluent' as Implementation,
-  fail = (_: string): 'large' | 'leader' | 'timeout' | undefined => undefined,
+  fail = (_: { link: string; body?: string }): 'large' | 'leader' | 'timeout' | undefined => undefined,
   bytes = 1_048_576,
   topic = 'nymtrail',
 } = {}) {
@@ -52,7 +51,7 @@ export async function openKafkaRest({
       return refuse(415, 415, 'HTTP 415 Unsupported Media Type')
     if (headers.accept !== 'application/vnd.kafka.v2+json') return refuse(406, 406, 'HTTP 406 Not Acceptable')
     if (sent.length > bytes) return refuse(413, 413, 'Request Entity Too Large')
-    let records: { key: string; value: Record<string, unknown> }[]
+    let records: { key: string; value: Stored['value'] }[]
     try {
       const request = JSON.parse(body)
       records = request.records
@@ -62,7 +61,7 @@ export async function openKafkaRest({
     } catch {
       return refuse(400, 400, 'Bad Request')
     }
-    const failures = records.map(({ value }) => fail(String(value.body)))
+    const failures = records.map(({ value }) => fail(value))
     // One key, one partition; the partition's number is that of the key's hash.
     const partition = Number.parseInt(records[0]?.key.slice(0, 2) as string, 16) % 3
     if (new Set(records.map(({ key }) => key)).size !== 1) return refuse(500, 500, 'the test has one chain a request')
@@ -87,10 +86,7 @@ export async function openKafkaRest({
     }
   }
 
-  const exported = () =>
-    stored.map(({ value }) => {
-      const columns = Object.entries(value).map(([name, held]) => [`nt_${name}`, held])
-      return Object.fromEntries(columns) as unknown as Columns
-    })
+  /** What a consumer reads: the values. */
+  const exported = () => stored.map(({ value }) => value)
   return { ...(await openDouble(reply)), stored, exported }
 }

@@ -49,10 +49,12 @@ function read(text: unknown): Hit {
   return { parameters, ago: Number(cdo), dimensions }
 }
 
-/** `token`: the request comes through a proxy that adds one, so the answer names the invalid ones. */
-export async function openMatomo(token = false) {
+/**
+ * `token`: the request comes through a proxy that adds one, so the answer names the invalid ones. `refuse` says of which
+ * links it finds fault with the event.
+ */
+export async function openMatomo({ token = false, refuse = (_: string): boolean => false } = {}) {
   const hits: Hit[] = []
-  const poison = new Set<string>()
   const state = { locked: 0 }
   const double = await openDouble(({ method, path, body }) => {
     if (method !== 'POST' || path !== '/matomo.php') return { status: 404 }
@@ -70,7 +72,7 @@ export async function openMatomo(token = false) {
       requests.forEach((request, index) => {
         try {
           const hit = read(request)
-          if (poison.has(hit.dimensions['5'] as string)) throw new Invalid('poisoned')
+          if (refuse(hit.dimensions['5'] as string)) throw new Invalid('poisoned')
           if (state.locked-- > 0) return
           found.push(hit)
         } catch (error) {
@@ -86,14 +88,5 @@ export async function openMatomo(token = false) {
     const answer = { status: 'success', tracked: found.length, invalid: invalid.length }
     return { body: token ? { ...answer, invalid_indices: invalid } : answer }
   })
-  return {
-    ...double,
-    hits,
-    poison,
-    state,
-    get kept() {
-      return hits.map(({ dimensions }) => dimensions['5'] as string)
-    },
-    columns: () => [],
-  }
+  return { ...double, hits, state, exported: () => hits }
 }

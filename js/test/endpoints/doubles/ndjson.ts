@@ -1,15 +1,12 @@
 /** A receiver of NDJSON as strict as one can be: every line one JSON object, all of a body or nothing of it. */
-import type { Columns } from '../../../endpoints/lib/event.ts'
 import type { Row } from '../../../types.ts'
 import { openDouble } from '../harness.ts'
-import type { Double } from '../web-suite.ts'
 
 export const MAX_BYTES = 100_000
 
-export async function openNdjson(): Promise<Double & { lines: string[] }> {
+/** `refuse` says of which links it finds fault with the row. */
+export async function openNdjson({ refuse = (_: string): boolean => false } = {}) {
   const lines: string[] = []
-  const kept: string[] = []
-  const poison = new Set<string>()
   const double = await openDouble(({ method, path, bytes, body }) => {
     if (method !== 'POST' || path !== '/in') return { status: 404 }
     if (bytes.length > MAX_BYTES) return { status: 413 }
@@ -21,17 +18,9 @@ export async function openNdjson(): Promise<Double & { lines: string[] }> {
     } catch {
       return { status: 400, body: 'not JSON' }
     }
-    if (rows.some((row) => typeof row !== 'object' || poison.has(row.link))) return { status: 400, body: 'bad row' }
+    if (rows.some((row) => typeof row !== 'object' || refuse(row.link))) return { status: 400, body: 'bad row' }
     lines.push(...found)
-    kept.push(...rows.map(({ link }) => link))
     return { status: 204 }
   })
-  const columns = () =>
-    lines.map(
-      (line) =>
-        Object.fromEntries(
-          Object.entries(JSON.parse(line)).map(([name, value]) => [`nt_${name}`, value]),
-        ) as unknown as Columns,
-    )
-  return { ...double, lines, kept, poison, columns }
+  return { ...double, lines, exported: (): Row[] => lines.map((line) => JSON.parse(line)) }
 }

@@ -1,5 +1,4 @@
 /** A receiver of OTLP/HTTP JSON logs, strict where the specification lets a receiver be: nothing unknown is ignored. */
-import type { Columns } from '../../../endpoints/lib/event.ts'
 import { openDouble, type Received, type Reply } from '../harness.ts'
 
 /** Fields by message, as logs.proto and common.proto of opentelemetry-proto 1.5 and later have them. */
@@ -99,13 +98,6 @@ export interface LogRecord {
 export const attributesOf = ({ attributes }: Pick<LogRecord, 'attributes'>): Record<string, unknown> =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]))
 
-/** The columns of the rows, from the records' attributes. */
-export const columnsOf = (records: readonly LogRecord[]): Columns[] =>
-  records.map((record) => {
-    const found = Object.entries(attributesOf(record)).filter(([key]) => key.startsWith('nt_'))
-    return Object.fromEntries(found) as unknown as Columns
-  })
-
 /** `refuse` names records that are rejected and counted, `bytes` the largest body. */
 export async function openOtlp({ refuse = (_: LogRecord): boolean => false, bytes = 20_971_520 } = {}) {
   const stored: LogRecord[] = []
@@ -138,5 +130,5 @@ export async function openOtlp({ refuse = (_: LogRecord): boolean => false, byte
     return { body: { partialSuccess } }
   }
 
-  return { ...(await openDouble(reply)), stored, resources, exported: () => columnsOf(stored) }
+  return { ...(await openDouble(reply)), stored, resources, exported: () => stored }
 }

@@ -42,16 +42,16 @@ function read(body: Record<string, unknown>): PlausibleEvent {
   return { name: n, domain: d, pathname, hostname, props, interactive: i, ...(r ? { referrer: r as string } : {}) }
 }
 
-export async function openPlausible() {
+/** `refuse` says of which links it finds fault with the event. */
+export async function openPlausible({ refuse = (_: string): boolean => false } = {}) {
   const events: PlausibleEvent[] = []
-  const poison = new Set<string>()
   const state = { bot: false }
   const double = await openDouble(({ method, path, body }) => {
     if (method !== 'POST' || path !== '/api/event') return { status: 404 }
     const dropped = { status: 202, headers: { 'x-plausible-dropped': '1' }, body: 'ok' }
     try {
       const event = read(JSON.parse(body))
-      if (poison.has(event.props.nt_link as string)) throw new Invalid('poisoned')
+      if (refuse(event.props.nt_link as string)) throw new Invalid('poisoned')
       // The engagement of a page has fields of its own; without them it is thrown away.
       if (event.domain !== DOMAIN || state.bot || event.name === 'engagement') return dropped
       events.push(event)
@@ -60,14 +60,5 @@ export async function openPlausible() {
       return { status: 400, body: { errors: { request: String(error) } } }
     }
   })
-  return {
-    ...double,
-    events,
-    poison,
-    state,
-    get kept() {
-      return events.map(({ props }) => props.nt_link as string)
-    },
-    columns: () => [],
-  }
+  return { ...double, events, state, exported: () => events }
 }

@@ -83,10 +83,32 @@ export function enrich(item: Item): Enriched {
   }
 }
 
-export async function openSnowplow() {
+/** `iglu:com.nymtrail/row/jsonschema/1-0-0` as loaders and SDKs name its column. */
+const columnOf = (kind: string, schema: string) => {
+  const [, vendor, name, version] = /^iglu:([^/]+)\/([^/]+)\/jsonschema\/(\d+)/.exec(schema) as unknown as string[]
+  return `${kind}_${vendor?.replaceAll('.', '_')}_${name}_${version}`
+}
+
+/** An event as Snowplow's analytics SDKs give it, and as warehouses have it, but for atomic fields that do not matter here. */
+function record({ item, event, entities }: Enriched): Record<string, unknown> {
+  const contexts: Record<string, unknown[]> = {}
+  for (const { schema, data } of entities) contexts[columnOf('contexts', schema)] = [data]
+  return {
+    app_id: item.aid,
+    event_id: item.eid,
+    event: item.e === 'pv' ? 'page_view' : 'unstruct',
+    user_id: item.uid ?? null,
+    domain_userid: item.duid ?? null,
+    page_url: item.url ?? null,
+    ...(event && { [columnOf('unstruct_event', event.schema)]: event.data }),
+    ...contexts,
+  }
+}
+
+/** `refuse` says of which links it finds fault with the event. */
+export async function openSnowplow({ refuse = (_: string): boolean => false } = {}) {
   const good = new Map<string, Enriched>()
   const failed: { item: unknown; reason: string }[] = []
-  const poison = new Set<string>()
   const rowOf = ({ entities }: Enriched) =>
     entities.find(({ schema }) => schema.startsWith('iglu:com.nymtrail/row/'))?.data as Columns
 
@@ -106,7 +128,7 @@ export async function openSnowplow() {
       try {
         must(JSON.stringify(item).length <= MAX_EVENT, 'size violation')
         const enriched = enrich(item)
-        must(!poison.has(rowOf(enriched)?.nt_link), 'poisoned')
+        must(!refuse(rowOf(enriched)?.nt_link), 'poisoned')
         if (!good.has(item.eid as string)) good.set(item.eid as string, enriched)
       } catch (error) {
         failed.push({ item, reason: String(error) })
@@ -119,14 +141,5 @@ export async function openSnowplow() {
     pipeline(headers['content-type'], body)
     return { headers: { 'content-type': 'text/plain' }, body: 'ok' }
   })
-  return {
-    ...double,
-    good,
-    failed,
-    poison,
-    get kept() {
-      return [...good.values()].map((event) => rowOf(event).nt_link)
-    },
-    columns: () => [...good.values()].map(rowOf),
-  }
+  return { ...double, good, failed, exported: () => [...good.values()].map(record) }
 }

@@ -2,7 +2,6 @@
  * Umami's batch API as its source has it (src/app/api/{batch,send}/route.ts, src/lib/data.ts, the tables of Prisma's
  * schema), at its strictest over versions 2 and 3: where a newer one cuts a text, this one refuses it as older ones do.
  */
-import type { Columns } from '../../../endpoints/lib/event.ts'
 import { openDouble, type Reply } from '../harness.ts'
 
 export const WEBSITE = '1c5a6e0d-5c1f-4b0e-9a3e-0d7a2c9f8b11'
@@ -91,18 +90,19 @@ function flatten(data: Record<string, unknown>, parent = ''): Datum[] {
   })
 }
 
-export async function openUmami() {
+/** `refuse` says of which links it finds fault with the event, `isBot` which user agents are no visitors. */
+export async function openUmami({
+  refuse = (_: string): boolean => false,
+  isBot = (_: string | undefined): boolean => false,
+} = {}) {
   const events: UmamiEvent[] = []
-  const kept: string[] = []
-  const poison = new Set<string>()
-  const state = { bot: false }
 
-  function take(item: object): Reply {
+  function take(item: object, agent: string | undefined): Reply {
     try {
       const { data, timestamp, name, title, url, referrer, id, tag } = check(item)
-      if (poison.has(data.nt_link as string)) throw new Refused(400, 'Bad request')
+      if (refuse(data.nt_link as string)) throw new Refused(400, 'Bad request')
       // The order of src/app/api/send/route.ts: the website is looked up before bots are.
-      if (state.bot) return { body: { beep: 'boop' } }
+      if (isBot(agent)) return { body: { beep: 'boop' } }
       const page = new URL(String(url), 'https://localhost')
       events.push({
         type: name ? 'event' : 'pageview',
@@ -117,7 +117,6 @@ export async function openUmami() {
         ...(id && { id }),
         ...(tag && { tag }),
       })
-      kept.push(data.nt_link as string)
       return { body: { cache: 'token', sessionId: 'session', visitId: 'visit' } }
     } catch (error) {
       const { status = 500, message } = error as Refused
@@ -126,7 +125,7 @@ export async function openUmami() {
     }
   }
 
-  const double = await openDouble(({ method, path, bytes, body }) => {
+  const double = await openDouble(({ method, path, headers, bytes, body }) => {
     if (method !== 'POST' || path !== '/api/batch') return { status: 404 }
     const error = (status: number, code: string) => ({ status, body: { error: { message: code, code, status } } })
     if (bytes.length > MAX_BYTES) return error(413, 'payload-too-large')
@@ -137,22 +136,17 @@ export async function openUmami() {
       return error(400, 'bad-request')
     }
     if (!Array.isArray(items) || items.length < 1 || items.length > 20) return error(400, 'bad-request')
-    const replies = items.map(take)
+    const replies = items.map((item) => take(item, headers['user-agent']))
     const details = replies.flatMap(({ status, body: response }, index) => (status ? [{ index, response }] : []))
     const cache = replies.map((reply) => (reply.body as { cache?: string }).cache).find(Boolean) ?? null
     const { length: size } = items
     return { body: { size, processed: size - details.length, errors: details.length, details, cache } }
   })
 
-  /** What the query on the page makes of event_data: one object for each event, the pieces of the body joined. */
-  const columns = () =>
-    events.map(({ data }) => {
-      const row: Record<string, string> = {}
-      for (const { key, text } of [...data].sort((a, b) => (a.key < b.key ? -1 : 1))) {
-        const name = key.replace(/^nt_body_\d\d$/, 'nt_body')
-        if (name.startsWith('nt_')) row[name] = (row[name] ?? '') + text
-      }
-      return row as unknown as Columns
-    })
-  return { ...double, events, kept, poison, columns, state }
+  /** What the query on the page makes of event_data: for each event the texts under our names. */
+  const exported = () =>
+    events.map(({ data }) =>
+      Object.fromEntries(data.filter(({ key }) => key.startsWith('nt_')).map(({ key, text }) => [key, text])),
+    )
+  return { ...double, events, exported }
 }

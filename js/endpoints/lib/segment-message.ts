@@ -1,6 +1,5 @@
 /** The message that Segment defined and RudderStack and Jitsu take, too (Segment Spec: track, page, identify, group). */
-import { defined, type EventRow, isoTime } from './event.js'
-import { placeOf } from './vendor-parts.js'
+import { defined, type EventRow, isoTime, placeOf } from './event.js'
 
 /**
  * A row as such a message. The row's columns are `context.nymtrail`: warehouses have what is in the context in every

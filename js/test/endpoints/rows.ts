@@ -1,7 +1,20 @@
 /** More rows to send, and batches of them. The tests against real receivers use them too, so nothing of a test runner is here. */
 import { createHash } from 'node:crypto'
 import type { Batch, Row } from '../../types.ts'
-import { BODIES, chainOf, DEVICE, T0 } from './harness.ts'
+import { BODIES, chainOf, DEVICE, T0, USER, VISIT } from './harness.ts'
+
+/** The body of a tracked event. */
+export const track = (name: string, p: object = {}): object => ({
+  k: 'track',
+  n: name,
+  d: DEVICE,
+  s: VISIT,
+  u: USER,
+  p,
+})
+
+/** A chain with these bodies after the row that opens it and one event. */
+export const chainWith = (...bodies: object[]): string[] => chainOf([BODIES[0] as object, track('before'), ...bodies])
 
 /** Rows whose body is long: about this many bytes each. */
 export const longRows = (count: number, bytes: number, start?: string): string[] =>
@@ -36,5 +49,5 @@ export const batchOf = (rows: readonly string[], more: Partial<Batch> = {}): Bat
   ...more,
 })
 
-/** The two rows of the pages' examples: a whole chain. */
+/** The two rows of the examples of some pages: a whole chain. */
 export const exampleRows = (): string[] => chainOf([BODIES[0] as object, BODIES[3] as object], 'example')
