@@ -136,6 +136,8 @@ pub struct Sender {
     saved: Option<String>,
     /// Rows and bytes of lines seen so far: what a row takes on average.
     seen: (u64, u64),
+    /// There was no further survey yet.
+    young: bool,
 }
 
 /// Events that are given up, or moved, in one transaction: more would keep the page busy.
@@ -156,19 +158,33 @@ impl Sender {
             outbox: Outbox::new(config.flush),
             saved: None,
             seen: (0, 0),
+            young: true,
         };
         if let Some((_, saved)) = metas.iter().find(|(key, _)| key == META_OUTBOX) {
             sender.outbox.resume(saved);
         }
         sender.adopt(metas);
+        sender.outbox.want();
         sender
     }
 
+    /// What a further survey found. The first one brings rows that were stored during the election: they are fresh and go
+    /// in their time. A later one brings what a page has left behind: that is due at once.
+    pub fn surveyed(&mut self, metas: &[(String, String)], now: u64) {
+        let found = self.adopt(metas);
+        let fresh = core::mem::take(&mut self.young);
+        match found {
+            0 => {}
+            _ if fresh => self.outbox.added(found, 0, now),
+            _ => self.outbox.want(),
+        }
+    }
+
     /// Takes over the lanes that are new to it. What it knows of others is newer than what is stored, but for rows that
-    /// it was not told of. Only what is new is due at once.
-    pub fn adopt(&mut self, metas: &[(String, String)]) {
+    /// it was not told of, whose number this returns.
+    fn adopt(&mut self, metas: &[(String, String)]) -> u64 {
         let known = self.targets.len();
-        let mut news = false;
+        let mut found = 0;
         for (key, saved) in metas {
             if let Some(chain) = key.strip_prefix(META_LANE) {
                 let at = self.place(chain);
@@ -184,14 +200,12 @@ impl Sender {
             } else if let Some(chain) = key.strip_prefix(TOP) {
                 let at = self.place(chain);
                 if let Some((target, top)) = self.targets.get_mut(at).zip(whole(saved)) {
-                    news |= top > target.top;
+                    found += top.saturating_sub(target.top);
                     target.top = target.top.max(top);
                 }
             }
         }
-        if news || self.targets.len() > known {
-            self.outbox.want();
-        }
+        found
     }
 
     /// Rows of a lane, of this page or another, were stored, the last of them at `top`.

@@ -18,7 +18,7 @@ impl Engine {
             return;
         }
         match &mut self.sender {
-            Some(sender) => sender.adopt(metas),
+            Some(sender) => sender.surveyed(metas, now),
             None => {
                 self.awaited = 0;
                 self.sender = Some(Sender::new(&self.recorder.config, metas));
