@@ -30,7 +30,7 @@ export interface Host {
   erased(): void
 }
 
-/** Makes a core from its configuration, a JSON object. */
+/** Makes a core from its configuration, in words. */
 export type CoreClass = new (config: string, host: Host) => Core
 
 /** Brings the core, or the code that says why there is none. */

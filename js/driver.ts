@@ -83,18 +83,6 @@ export const EFFECTS = [
   'Restore',
 ] as const
 
-/** What the client configures, as JSON; what is absent has a default in the engine. */
-interface Config {
-  deployment: string
-  mode?: string
-  secret?: string
-  pin?: string
-  period?: string
-  identifiers?: string[]
-  flush?: { count?: number; bytes?: number; age_ms?: number; pause_ms?: number }
-  limits?: { rows?: number; bytes?: number }
-}
-
 /** Ends an item of a list. */
 const ITEM = '\x1e'
 /** Begins a frame. */
@@ -147,9 +135,9 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
     #tell: ((message: string) => void) | undefined
 
     constructor(config: string, host: Host) {
-      this.#engine = Core.create(configWords(JSON.parse(config)))
+      this.#engine = Core.create(config)
       this.#host = host
-      this.#name = `nymtrail/${JSON.parse(config).deployment}`
+      this.#name = `nymtrail/${config.split(' ', 1)}`
     }
 
     start() {
@@ -465,14 +453,6 @@ const seqOf = (lines: string[]): number => JSON.parse(lines.at(-1) as string).se
 /** Calls all that wait, once. */
 function settle<T>(waiting: ((value: T) => void)[], value: T) {
   for (const done of waiting.splice(0)) done(value)
-}
-
-/** The configuration in words, as src/core/config.rs reads it. */
-function configWords(config: Config): string {
-  const { deployment, mode, secret, pin, period, identifiers = [], flush = {}, limits = {} } = config
-  const counts = [flush.count, flush.bytes, flush.age_ms, flush.pause_ms, limits.rows, limits.bytes]
-  const words = [deployment, mode, secret, pin, period, ...counts].map((word) => word ?? '-')
-  return [...words, ...identifiers.map(encodeURIComponent)].join(' ')
 }
 
 /** A change of the store out of its frame: what is deleted and how many rows there are; the rows; the metas. */

@@ -7,7 +7,7 @@ import type { Activity, ConsentState, Endpoint, Options } from './types.js'
 export interface Settings {
   deployment: string
   endpoint: Endpoint
-  /** The core's configuration as JSON. */
+  /** The core's configuration: words, the first of which is the deployment. */
   config: string
   /** Address of the epochs document. */
   saltUrl?: string
@@ -71,7 +71,7 @@ export function readOptions(options: Options): Settings | Refused {
     if (!['day', 'week', 'month', 'never'].includes(period)) wrong()
 
     option = 'identifiers'
-    if (!identifiers.every((name) => typeof name === 'string')) wrong()
+    const names = identifiers.map((name) => (typeof name === 'string' ? encodeURIComponent(name) : wrong()))
 
     option = 'debug'
     if (debug !== undefined && typeof debug !== 'function') wrong()
@@ -82,30 +82,26 @@ export function readOptions(options: Options): Settings | Refused {
     if (consent !== 'granted' && privacySignal()) consent = 'denied'
 
     const within = (limit: number | undefined, value: number) => Math.min(limit ?? value, value)
-    const config = {
+    // As src/core/config.rs reads it.
+    const config = [
       deployment,
-      mode: saltUrl ? 'salt' : secret ? 'secret' : 'random',
-      secret: secret?.toLowerCase(),
-      pin: pin?.toLowerCase() ?? null,
+      saltUrl ? 'salt' : secret ? 'secret' : 'random',
+      secret?.toLowerCase() ?? '-',
+      pin?.toLowerCase() ?? '-',
       period,
-      identifiers,
       // Batches that the endpoint would refuse need not be made; one row a request is the transport's affair.
-      flush: {
-        count: within(endpoint.limits.events, count('flush.count', flush.count, 50)),
-        bytes: within(endpoint.limits.bytes, count('flush.bytes', flush.bytes, 49_152)),
-        age_ms: count('flush.ageMs', flush.ageMs, 5000),
-        pause_ms: count('flush.pauseMs', flush.pauseMs, 50),
-      },
-      limits: {
-        rows: count('limits.rows', limits.rows, 10_000),
-        bytes: count('limits.bytes', limits.bytes, 10_485_760),
-      },
-      persist: true,
-    }
+      within(endpoint.limits.events, count('flush.count', flush.count, 50)),
+      within(endpoint.limits.bytes, count('flush.bytes', flush.bytes, 49_152)),
+      count('flush.ageMs', flush.ageMs, 5000),
+      count('flush.pauseMs', flush.pauseMs, 50),
+      count('limits.rows', limits.rows, 10_000),
+      count('limits.bytes', limits.bytes, 10_485_760),
+      ...names,
+    ].join(' ')
     return {
       deployment,
       endpoint,
-      config: JSON.stringify(config),
+      config,
       ...(saltUrl && { saltUrl }),
       consent,
       warnGuessable: !!salt && !options.acknowledgeGuessable,

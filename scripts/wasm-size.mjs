@@ -22,7 +22,8 @@ export const namedWasm = join(buildDir, 'nymtrail_named.wasm')
 /**
  * How wasm-opt is called: what makes the whole package smallest once compressed. A large function with one caller stays
  * a function of its own (without that limit it is 0.3 KB more); flattening to find shorter control flow saves 0.2 KB.
- * The first KB of memory is the far end of the stack, so nothing is addressed there.
+ * The first KB of memory is the far end of the stack, so nothing is addressed there; and what Rust compiles never relies on
+ * an instruction to trap, but checks before.
  */
 export const wasmOptFlags = [
   '-Oz',
@@ -31,7 +32,8 @@ export const wasmOptFlags = [
   '-Oz',
   '-Oz',
   '--low-memory-unused',
-  '--one-caller-inline-max-function-size=60',
+  '--ignore-implicit-traps',
+  '--one-caller-inline-max-function-size=30',
 ]
 
 /** A cursor over the binary format. */

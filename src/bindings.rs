@@ -37,9 +37,10 @@ impl Entropy for Pool {
             self.used = 0;
         }
         if let Some(fresh) = self.bytes.get_mut(self.used..self.used + wanted.len()) {
-            wanted.copy_from_slice(fresh);
-            // What was given out is a secret of whoever asked.
-            fresh.fill(0);
+            for (wanted, fresh) in wanted.iter_mut().zip(fresh) {
+                // What was given out is a secret of whoever asked.
+                *wanted = core::mem::take(fresh);
+            }
         }
         self.used += wanted.len();
     }

@@ -47,13 +47,13 @@ export interface Script {
 /** Records its calls and keeps counts as the real one does. */
 export class FakeCore implements Core {
   readonly calls: unknown[][] = []
-  readonly config: Record<string, unknown>
+  readonly config: string
   readonly host: Host
   private readonly script: Script
   private captured = 0
 
   constructor(config: string, host: Host, script: Script = {}) {
-    this.config = JSON.parse(config)
+    this.config = config
     this.host = host
     this.script = script
     this.log('new')

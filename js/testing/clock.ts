@@ -5,8 +5,8 @@ export interface FakeClock extends Installed {
   /** The time, in ms since 1970. */
   readonly now: number
   /**
-   * Lets time pass: timers that are due run in order, each at its time, and what they start may go on for a moment of
-   * real time before the next one does.
+   * Lets time pass: timers that are due run in order, each at its time, and what they start may go on for some ten ms
+   * of real time before the next one does. What may take longer, wait for by itself.
    */
   advance(ms: number): Promise<void>
   /** Sets what `Date` says, without a timer that runs: as when someone sets the clock of the device. */
@@ -25,8 +25,7 @@ const TURNS = 10
 
 /**
  * Puts a clock in the place of `Date`, `performance.now()`, timeouts and intervals, until `remove()`. Fake timers of a
- * test runner do as well; this one is the same in all of them, and waits for compression, wasm and storage, which take
- * real time.
+ * test runner do as well; this one is the same in all of them, and gives requests and storage time to go on.
  *
  * @param start - When it is, in ms since 1970. Default: now.
  * @example

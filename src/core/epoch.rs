@@ -205,12 +205,12 @@ impl Keyring {
 
     /// Takes up what [`save`](Self::save) made. Anything that cannot be read is as if nothing had been saved.
     pub fn load(&mut self, saved: &str, deployment: &str) {
-        let Some((known, document)) = saved.split_once('\n') else { return };
-        let mut words = Reader::new(known);
+        let Some(end) = saved.bytes().position(|byte| byte == b'\n') else { return };
+        let mut words = Reader::new(saved.get(..end).unwrap_or_default());
         while let (Some(id), Some(text)) = (words.number(), words.string()) {
             self.known.push((id, text));
         }
-        let _ = self.accept(document, deployment);
+        let _ = self.accept(saved.get(end + 1..).unwrap_or_default(), deployment);
     }
 }
 

@@ -31,9 +31,9 @@ pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
         return None;
     }
     let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let [high, low] = pair else { return None };
-        *byte = nibble(*high)? << 4 | nibble(*low)?;
+    let mut digits = digits.iter();
+    for byte in &mut bytes {
+        *byte = nibble(*digits.next()?)? << 4 | nibble(*digits.next()?)?;
     }
     Some(bytes)
 }

@@ -4,7 +4,7 @@
 //! so that what JavaScript printed is what is hashed; the writer sorts keys and escapes everything outside 0x20 to
 //! 0x7E, so that no charset, normalisation or byte order mark on the way can change a body.
 
-use super::decimal;
+use super::{decimal, move_last};
 use alloc::{string::String, vec::Vec};
 
 /// How deep lists and maps may nest; deeper input is refused, so that reading never exhausts the stack.
@@ -331,7 +331,8 @@ pub fn write(value: &Value, out: &mut String) {
             // Insertion: few entries, most of them in order already; a general sort is 2 KB of wasm.
             let mut sorted: Vec<&(String, Value)> = Vec::with_capacity(entries.len());
             for entry in entries {
-                sorted.insert(sorted.partition_point(|(name, _)| *name <= entry.0), entry);
+                sorted.push(entry);
+                move_last(&mut sorted, |a, b| a.0 > b.0);
             }
             let mut separator = '{';
             for (name, value) in sorted {

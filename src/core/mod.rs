@@ -51,6 +51,17 @@ pub(crate) fn joined(a: &str, b: &str) -> String {
     joined
 }
 
+/// Moves the last item of a list that is sorted otherwise to its place, behind its equals. A sort, and even an insertion,
+/// which can panic, would cost the wasm kilobytes.
+pub(crate) fn move_last<T>(items: &mut [T], belongs_behind: impl Fn(&T, &T) -> bool) {
+    for at in (1..items.len()).rev() {
+        match items.get_mut(at - 1..=at) {
+            Some([before, last]) if belongs_behind(before, last) => core::mem::swap(before, last),
+            _ => return,
+        }
+    }
+}
+
 /// A whole number as decimal text, without the formatting machinery that would cost the wasm kilobytes.
 pub(crate) struct Decimal {
     digits: [u8; 20],

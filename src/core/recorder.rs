@@ -56,7 +56,8 @@ pub enum Namespace {
 
 /// Turns calls into rows. Owns whatever must not outlive an epoch.
 pub struct Recorder {
-    config: Config,
+    /// What it was made with.
+    pub config: Config,
     keyring: Keyring,
     keyring_unsaved: bool,
     taint: Taint,
@@ -283,13 +284,9 @@ impl Recorder {
         // Identifiers leave the object before the scrubber sees it and come back as pseudonyms, or not at all.
         let mut identifiers = Vec::new();
         if let Value::Map(entries) = &mut props {
-            let mut at = 0;
-            while let Some((name, _)) = entries.get(at) {
-                if self.config.identifiers.contains(name) {
-                    identifiers.push(entries.remove(at));
-                } else {
-                    at += 1;
-                }
+            for entry in core::mem::take(entries) {
+                let list = if self.config.identifiers.contains(&entry.0) { &mut identifiers } else { &mut *entries };
+                list.push(entry);
             }
         }
         scrub::properties(&mut props, &self.taint)?;

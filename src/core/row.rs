@@ -64,9 +64,18 @@ impl Row {
         }
     }
 
-    /// The row without its event. What was linked stays provable; body and salt are gone.
+    /// Takes the event out of the row. What was linked stays provable; body and salt are gone.
+    pub fn erase(&mut self) {
+        self.bc = self.commitment();
+        self.salt = None;
+        self.body = None;
+    }
+
+    /// A copy of the row without its event.
     pub fn erased(&self) -> Row {
-        Row { bc: self.commitment(), salt: None, body: None, ..self.clone() }
+        let mut row = self.clone();
+        row.erase();
+        row
     }
 
     /// Whether the other row is this one, or this one with its event erased, or the other way round.

@@ -136,6 +136,8 @@ pub struct Sender {
     saved: Option<String>,
     /// Rows and bytes of lines seen so far: what a row takes on average.
     seen: (u64, u64),
+    /// There was no further survey yet.
+    young: bool,
 }
 
 /// Events that are given up, or moved, in one transaction: more would keep the page busy.
@@ -156,19 +158,33 @@ impl Sender {
             outbox: Outbox::new(config.flush),
             saved: None,
             seen: (0, 0),
+            young: true,
         };
         if let Some((_, saved)) = metas.iter().find(|(key, _)| key == META_OUTBOX) {
             sender.outbox.resume(saved);
         }
         sender.adopt(metas);
+        sender.outbox.want();
         sender
     }
 
+    /// What a further survey found. The first one brings rows that were stored during the election: they are fresh and go
+    /// in their time. A later one brings what a page has left behind: that is due at once.
+    pub fn surveyed(&mut self, metas: &[(String, String)], now: u64) {
+        let found = self.adopt(metas);
+        let fresh = core::mem::take(&mut self.young);
+        match found {
+            0 => {}
+            _ if fresh => self.outbox.added(found, 0, now),
+            _ => self.outbox.want(),
+        }
+    }
+
     /// Takes over the lanes that are new to it. What it knows of others is newer than what is stored, but for rows that
-    /// it was not told of. Only what is new is due at once.
-    pub fn adopt(&mut self, metas: &[(String, String)]) {
+    /// it was not told of, whose number this returns.
+    fn adopt(&mut self, metas: &[(String, String)]) -> u64 {
         let known = self.targets.len();
-        let mut news = false;
+        let mut found = 0;
         for (key, saved) in metas {
             if let Some(chain) = key.strip_prefix(META_LANE) {
                 let at = self.place(chain);
@@ -184,14 +200,12 @@ impl Sender {
             } else if let Some(chain) = key.strip_prefix(TOP) {
                 let at = self.place(chain);
                 if let Some((target, top)) = self.targets.get_mut(at).zip(whole(saved)) {
-                    news |= top > target.top;
+                    found += top.saturating_sub(target.top);
                     target.top = target.top.max(top);
                 }
             }
         }
-        if news || self.targets.len() > known {
-            self.outbox.want();
-        }
+        found
     }
 
     /// Rows of a lane, of this page or another, were stored, the last of them at `top`.
@@ -374,7 +388,7 @@ impl Sender {
         let mut before = target.settled.base.as_ref().map(|base| (base.seq, base.link.clone()));
         let mut batch = Batch { chain: target.chain.clone(), epoch: target.epoch, ..Batch::default() };
         for (at, line) in lines.into_iter().enumerate() {
-            let Some(row) = Row::parse(&line).filter(|row| row.chain == target.chain) else { break };
+            let Some(mut row) = Row::parse(&line).filter(|row| row.chain == target.chain) else { break };
             let settled = target.settled.contains(row.seq);
             let follows = match &before {
                 Some((seq, link)) if row.seq == seq + 1 => row.links_to(Some(link)),
@@ -385,8 +399,13 @@ impl Sender {
                 break;
             }
             if !settled {
-                let given_up = target.settled.is_given_up(row.seq);
-                batch.push(row.seq, row.t, if given_up { row.erased().line() } else { line });
+                let line = if target.settled.is_given_up(row.seq) {
+                    row.erase();
+                    row.line()
+                } else {
+                    line
+                };
+                batch.push(row.seq, row.t, line);
             }
             before = Some((row.seq, row.link));
         }
@@ -443,21 +462,21 @@ impl Sender {
     fn erase(&mut self, lines: &[String], now: u64) -> Step {
         let Some(target) = self.targets.get_mut(self.at) else { return Step::Rest };
         let from = target.settled.first_open();
-        let rows = lines.iter().map_while(|line| Row::parse(line)).zip(from..);
-        let rows: Vec<_> = rows.take_while(|(row, seq)| row.seq == *seq).map(|(row, _)| row).collect();
-        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+        let mut add = Vec::new();
+        for (line, seq) in lines.iter().zip(from..) {
+            let Some(mut row) = Row::parse(line).filter(|row| row.seq == seq) else { break };
+            if !target.settled.contains(seq) {
+                target.settled.give_up(seq, Fate::Overflow);
+            }
+            row.erase();
+            add.push(row.stored());
+        }
+        let Some(last) = add.last() else {
             // What is behind a hole cannot be sent, so it need not be given up.
             target.top = from.saturating_sub(1);
             return self.step(now);
         };
-        let remove = Remove { chain: target.chain.clone(), first: first.seq, last: last.seq };
-        let mut add = Vec::new();
-        for row in &rows {
-            if !target.settled.contains(row.seq) {
-                target.settled.give_up(row.seq, Fate::Overflow);
-            }
-            add.push(row.erased().stored());
-        }
+        let remove = Remove { chain: target.chain.clone(), first: from, last: last.seq };
         self.flight = Flight::Settling;
         target.settle(Some(remove), add)
     }

@@ -1,6 +1,9 @@
 //! What has become of the rows of a lane: which are settled, how, and which were pruned.
 
-use super::words::{Reader, Words};
+use super::{
+    move_last,
+    words::{Reader, Words},
+};
 use alloc::{string::String, vec::Vec};
 
 /// What became of one row.
@@ -31,8 +34,8 @@ impl Ranges {
         if self.contains(seq) {
             return;
         }
-        let at = self.0.partition_point(|(first, _)| *first < seq);
-        self.0.insert(at, (seq, seq));
+        self.0.push((seq, seq));
+        move_last(&mut self.0, |a, b| a > b);
         self.0.dedup_by(|next, range| {
             let touches = range.1 + 1 == next.0;
             if touches {

@@ -23,13 +23,15 @@ pub struct Taint {
     key: [u8; 32],
     base: u32,
     needles: Vec<Needle>,
+    /// Where the next one goes.
+    next: usize,
 }
 
 impl Taint {
     /// `key`: 32 fresh random bytes; tags under it mean nothing elsewhere.
     pub fn new(key: [u8; 32]) -> Self {
         let base = key.first_chunk::<4>().map_or(1, |chunk| u32::from_le_bytes(*chunk)) | 1;
-        Self { key, base, needles: Vec::new() }
+        Self { key, base, needles: Vec::new(), next: 0 }
     }
 
     /// Remembers an identifier by its tag. Case is ignored for ASCII letters; pass both forms where others differ.
@@ -41,10 +43,12 @@ impl Taint {
         if bytes == 0 || self.needles.iter().any(|needle| needle.tag == tag) {
             return;
         }
-        if self.needles.len() == MAX_NEEDLES {
-            self.needles.remove(0);
+        let needle = Needle { bytes, rolling, tag };
+        match self.needles.get_mut(self.next) {
+            Some(oldest) => *oldest = needle,
+            None => self.needles.push(needle),
         }
-        self.needles.push(Needle { bytes, rolling, tag });
+        self.next = (self.next + 1) % MAX_NEEDLES;
     }
 
     /// Whether any remembered identifier occurs in `text`, ignoring the case of ASCII letters.
@@ -59,6 +63,7 @@ impl Taint {
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.needles.clear();
+        self.next = 0;
     }
 
     fn finds(&self, needle: &Needle, text: &[u8]) -> bool {

@@ -32,7 +32,7 @@ impl Engine {
         } else {
             // What is in this page's memory nobody else can send.
             self.degraded = true;
-            self.sender = Some(Sender::new(&self.config, &[]));
+            self.sender = Some(Sender::new(&self.recorder.config, &[]));
             self.effects.warn(Code::StorageDisabled);
         }
         let epoch = self.recorder.epoch(now);
@@ -126,22 +126,21 @@ impl Engine {
         let mut put = core::mem::take(&mut self.metas);
         self.recorder.take_unsaved(&mut put);
         let held_back = self.must_hold_back();
-        let mut rows = if held_back { Vec::new() } else { core::mem::take(&mut self.unwritten) };
+        let rows = if held_back { Vec::new() } else { core::mem::take(&mut self.unwritten) };
         // One write for each chain (a lane was left and one opened in this task), so that a failure is about one of them;
         // each with its lane's record, without which its rows would not be found, and the last with all else.
-        while let Some(first) = rows.first() {
-            let key = joined(META_LANE, &first.chain);
-            let end = rows.iter().position(|row| row.chain != first.chain).unwrap_or(rows.len());
-            let rest = rows.split_off(end);
-            if rest.is_empty() {
-                break;
+        let mut group: Vec<StoredRow> = Vec::new();
+        for row in rows {
+            if let Some(last) = group.last().filter(|last| last.chain != row.chain) {
+                let key = joined(META_LANE, &last.chain);
+                let own = put.iter().position(|(name, _)| *name == key);
+                let own = own.and_then(|at| put.get(at..=at)).unwrap_or_default();
+                self.write(core::mem::take(&mut group), own);
             }
-            let own = put.iter().filter(|(name, _)| *name == key).cloned().collect::<Vec<_>>();
-            self.write(rows, &own);
-            rows = rest;
+            group.push(row);
         }
-        if !rows.is_empty() || !put.is_empty() {
-            self.write(rows, &put);
+        if !group.is_empty() || !put.is_empty() {
+            self.write(group, &put);
         }
     }
 
@@ -173,11 +172,18 @@ impl Engine {
 
     pub(super) fn written(&mut self, id: u64, result: Result<(), StoreErrorKind>, now: u64, entropy: &mut dyn Entropy) {
         self.removing.retain(|number| *number != id);
-        let Some(at) = self.writing.iter().position(|(number, _)| *number == id) else {
+        let mut written = None;
+        self.writing.retain_mut(|(number, rows)| {
+            let other = *number != id;
+            if !other {
+                written = Some(core::mem::take(rows));
+            }
+            other
+        });
+        let Some(rows) = written else {
             self.release_given_up();
             return self.settlement_written(id, now, entropy);
         };
-        let (_, rows) = self.writing.remove(at);
         if let Some(first) = rows.first() {
             let chain = first.chain.clone();
             self.rows_written(id, &chain, rows, result, now, entropy);
@@ -276,7 +282,7 @@ impl Engine {
         self.degraded = true;
         self.restore_at = Some(now + RESTORE_EVERY_MS);
         self.durable_until = self.last_id;
-        self.sender = Some(Sender::new(&self.config, &[]));
+        self.sender = Some(Sender::new(&self.recorder.config, &[]));
         self.take_back(&mut lost);
         lost.append(&mut self.unwritten);
         if let Some(lane) = self.recorder.lane.take() {

@@ -45,7 +45,6 @@ struct Candidate {
 
 /// One client's state.
 pub struct Engine {
-    config: Config,
     phase: Phase,
     recorder: Recorder,
     /// Drops while no lane is open.
@@ -100,8 +99,7 @@ impl Engine {
     /// A client with this configuration that has not started.
     pub fn new(config: Config, entropy: &mut dyn Entropy) -> Self {
         Self {
-            recorder: Recorder::new(config.clone(), entropy),
-            config,
+            recorder: Recorder::new(config, entropy),
             phase: Phase::Starting,
             drops: Drops::default(),
             candidates: Vec::new(),
@@ -255,7 +253,7 @@ impl Engine {
     /// give them up (every page is hidden, the store hangs): so there is an end to it.
     fn is_full(&self) -> bool {
         let next = self.recorder.lane.as_ref().map_or(0, |lane| lane.head.seq + 1);
-        next.saturating_sub(self.unsettled_from) >= PLACES * self.config.limits.rows
+        next.saturating_sub(self.unsettled_from) >= PLACES * self.recorder.config.limits.rows
     }
 
     fn drop_one(&mut self, code: Code) {
@@ -378,20 +376,26 @@ mod tests {
     fn rows_stored_while_the_metas_were_read_for_an_election_are_sent() {
         let entropy = &mut Counter(0);
         let mut engine = Engine::new(Config::parse("shop").unwrap(), entropy);
-        engine.handle(Input::Opened(Vec::new(), true), 1_000, entropy);
+        handle(&mut engine, Input::Opened(Vec::new(), true), 1_000, entropy);
         engine.capture(EventKind::Track, "a", "", "", 1_000, entropy).unwrap();
-        let effects = engine.handle(Input::Commit, 1_000, entropy).list().unwrap();
+        let effects = handle(&mut engine, Input::Commit, 1_000, entropy);
         let written = effects.into_iter().find_map(|effect| match effect {
             Effect::Write(id, write) => Some((id, write)),
             _ => None,
         });
         let (id, write) = written.expect("a new lane");
-        engine.handle(Input::Written(id, Ok(())), 1_000, entropy);
+        handle(&mut engine, Input::Written(id, Ok(())), 1_000, entropy);
         // The metas were read before that.
-        let effects = engine.handle(Input::Elected(0, Vec::new()), 1_000, entropy).list().unwrap();
+        let effects = handle(&mut engine, Input::Elected(0, Vec::new()), 1_000, entropy);
         assert!(effects.contains(&Effect::Survey(0)), "{effects:?}");
-        let effects = engine.handle(Input::Elected(0, write.put), 1_000, entropy).list().unwrap();
-        assert!(effects.iter().any(|effect| matches!(effect, Effect::Read { .. })), "{effects:?}");
+        let chain = write.add[0].chain.clone();
+        let mut metas = write.put;
+        metas.push((format!("top/{chain}"), "1".into()));
+        let effects = handle(&mut engine, Input::Elected(0, metas), 1_000, entropy);
+        // They are no older than others, so they are due at their age.
+        let reads = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Read { .. }));
+        assert!(!reads(&effects) && effects.iter().any(|effect| matches!(effect, Effect::Wake(_))), "{effects:?}");
+        assert!(reads(&handle(&mut engine, Input::Wake, 6_000, entropy)));
         assert!(!effects.contains(&Effect::Survey(0)), "once is enough");
     }
 

@@ -72,13 +72,12 @@ impl Engine {
     /// Keeps the newest rows of the lane at hand, for when the page leaves and nothing can be read any more.
     pub(super) fn remember(&mut self, rows: &[StoredRow]) {
         self.tail.extend_from_slice(rows);
-        let mut bytes = 0;
-        let fits = |row: &&StoredRow| {
-            bytes += row.line.len();
-            bytes <= TAIL_BYTES
-        };
-        let kept = self.tail.iter().rev().take_while(fits).count();
-        self.tail.drain(..self.tail.len() - kept);
+        let mut bytes: usize = self.tail.iter().map(|row| row.line.len()).sum();
+        self.tail.retain(|row| {
+            let fits = bytes <= TAIL_BYTES;
+            bytes -= row.line.len();
+            fits
+        });
     }
 
     /// What is not settled goes out with the page. Rows in a request that is under way go too: nobody knows whether it

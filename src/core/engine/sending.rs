@@ -18,10 +18,10 @@ impl Engine {
             return;
         }
         match &mut self.sender {
-            Some(sender) => sender.adopt(metas),
+            Some(sender) => sender.surveyed(metas, now),
             None => {
                 self.awaited = 0;
-                self.sender = Some(Sender::new(&self.config, metas));
+                self.sender = Some(Sender::new(&self.recorder.config, metas));
                 // What was stored since the metas were read was told while there was no sender to hear it.
                 self.effects.survey(self.term);
             }
@@ -150,7 +150,7 @@ impl Engine {
         // The age is by the same clock as `sent_at`, so that a receiver can correct skew without counting transit.
         let mut meta = Object::default();
         meta.number("age_ms", now.saturating_sub(batch.newest)).text("chain", &batch.chain);
-        meta.text("deployment", &self.config.deployment);
+        meta.text("deployment", &self.recorder.config.deployment);
         match batch.epoch {
             Some(epoch) => meta.number("epoch", epoch),
             None => meta.raw("epoch", "null"),
