@@ -13,3 +13,4 @@ mod receipts;
 mod support;
 mod tampering;
 mod unavailable;
+mod verify_vectors;
