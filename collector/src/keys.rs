@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signer as _, SigningKey};
 use nymtrail::core::hex;
 use nymtrail::core::note::{Checkpoint, Note, Signed, Vkey};
-pub use nymtrail_verify::proof::judge;
+pub use nymtrail_verify::proof::{judge, verify_ed25519};
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

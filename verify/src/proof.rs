@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub fn judge(note: &Note, keys: &[Vkey]) -> Signed {
     let mut signed = Signed::ByAnother;
     for key in keys {
-        match key.judge(note, verify) {
+        match key.judge(note, verify_ed25519) {
             Signed::Badly => return Signed::Badly,
             Signed::At(time) => signed = Signed::At(time),
             Signed::ByAnother => {}
@@ -19,8 +19,9 @@ pub fn judge(note: &Note, keys: &[Vkey]) -> Signed {
     signed
 }
 
-/// Strictly: a key of small order, for which signatures hold for more than one message, is none.
-fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+/// Whether an Ed25519 signature is good. Strictly: a key of small order, for which signatures hold for more than one message,
+/// is none.
+pub fn verify_ed25519(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     let key = VerifyingKey::from_bytes(key);
     key.is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
 }
@@ -90,6 +91,6 @@ mod tests {
         weak[0] = 1; // the neutral element: the signature (R = it, s = 0) would hold for every message
         let mut signature = [0; 64];
         signature[0] = 1;
-        assert!(!verify(&weak, b"anything", &signature));
+        assert!(!verify_ed25519(&weak, b"anything", &signature));
     }
 }
