@@ -5,11 +5,13 @@ use crate::epochs;
 use crate::error::Code;
 use crate::export::export;
 use crate::forms::Failure;
+use crate::html;
 use crate::keys::{Signer, read_vkeys};
 use crate::prove::{self, Verdict};
 use crate::report;
 use crate::serve::{self, Config, Origins};
 use crate::store::{DEFAULT_DEPLOYMENT, Expected, Store};
+use crate::timeline::Timelines;
 use crate::verify::{self, Input, Size};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -134,6 +136,9 @@ struct VerifyArgs {
     /// Receipts that were kept elsewhere: notes with blank lines between them, or JSON a line. May be repeated
     #[arg(long, value_name = "FILE")]
     receipts: Vec<PathBuf>,
+    /// Write the verdict as a page for people too: one HTML file that needs nothing else, with a time line for each chain
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -260,11 +265,17 @@ fn verify_input(args: &VerifyArgs) -> Result<u8, Failure> {
     for file in &args.receipts {
         receipts.read(BufReader::new(File::open(file).map_err(|_| Code::CannotRead)?))?;
     }
-    let checked = match verify::check_file(&args.input, receipts)? {
+    let mut timelines = args.report.as_ref().map(|_| Timelines::default());
+    let checked = match verify::check_file_drawing(&args.input, receipts, timelines.as_mut())? {
         Input::Rows(checked) => checked,
         Input::Proof(proof) => return verify_proof(args, &proof, &keys),
     };
     let tails = verify::all_missing_tails(&checked, &args.expect_size)?;
+    if let (Some(file), Some(timelines)) = (&args.report, &timelines) {
+        let name = args.input.file_name().unwrap_or_default().to_string_lossy();
+        let page = html::page(&name, &report::to_json(&checked, &tails), timelines);
+        std::fs::write(file, page).map_err(|_| Code::CannotWrite)?;
+    }
     print(&match args.format {
         Format::Text => report::to_text(&checked, &tails),
         Format::Json => format!("{}\n", report::to_json(&checked, &tails)),

@@ -41,6 +41,8 @@ export interface Report {
   level: 'chained'
   /** One verdict a chain, by id. */
   chains: ChainReport[]
+  /** Whether each chain is, to its last row, what its device signed. Rows alone cannot show that. */
+  signed: boolean
   /** Receipts that could not be checked: rows alone have none. */
   unchecked: number
   /** How many rows were read, in which form. */
