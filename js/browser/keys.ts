@@ -28,8 +28,10 @@ export function chainKeys(
   const known = new Map<string, ChainKey | undefined>()
 
   function make() {
-    // A signer of the page's own may throw.
-    const made = Promise.resolve().then(() => signer.make())
+    // A signer of the page's own may throw. Caught here, as nobody listens before the store is open.
+    const made = Promise.resolve()
+      .then(() => signer.make())
+      .catch(() => undefined)
     return () =>
       made
         .then(async (key) => {
