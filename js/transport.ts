@@ -29,7 +29,7 @@ interface Result {
 
 export interface Transport {
   /** {@link Host.deliver}: resolves to a {@link Result} as JSON and never rejects. */
-  deliver(rows: string[], meta: string, exit: boolean): Promise<string>
+  deliver(rows: string[], meta: string, exit: boolean, checkpoints?: string[]): Promise<string>
   /** Ends what is in flight. */
   stop(): void
 }
@@ -42,10 +42,11 @@ export function makeTransport(
   const inFlight = new Set<AbortController>()
   const alone = endpoint.limits.perRequest === 'event'
 
-  async function deliver(rows: string[], meta: string, exit: boolean): Promise<Result> {
+  async function deliver(rows: string[], meta: string, exit: boolean, checkpoints?: string[]): Promise<Result> {
     const { deployment, epoch, chain, sent_at: sentAt, age_ms: ageMs } = JSON.parse(meta)
-    const post = (part: readonly string[]) => send({ deployment, epoch, chain, rows: part, sentAt, ageMs }, exit)
-    if (!alone || rows.length < 2) return post(rows)
+    const post = (part: readonly string[], more?: Partial<Batch>) =>
+      send({ deployment, epoch, chain, rows: part, sentAt, ageMs, ...more }, exit)
+    if (!alone || rows.length < 2) return post(rows, checkpoints?.length ? { checkpoints } : {})
     let result: Result = { status: 0, events: '' }
     let events = ''
     // While the page leaves, only what is begun at once is sent at all; otherwise one at a time, until one fails.
@@ -165,8 +166,8 @@ export function makeTransport(
   }
 
   return {
-    deliver: (rows, meta, exit) =>
-      deliver(rows, meta, exit)
+    deliver: (...batch) =>
+      deliver(...batch)
         .catch(() => failed)
         .then(JSON.stringify as (result: Result) => string),
     stop() {
