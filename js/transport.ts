@@ -17,7 +17,10 @@ const DOUBT = 200
 /** Below this many bytes compression gains less than it costs. */
 const GZIP_FROM = 1024
 
-/** What became of rows: one letter for each of them, or for all; status 0: no answer. */
+/**
+ * What became of rows: one letter for each of them, or for all, as in src/core/answer.rs; status 0: no answer, and `o`
+ * that this device has no network.
+ */
 interface Result {
   status: number
   events: string
@@ -26,7 +29,7 @@ interface Result {
 
 export interface Transport {
   /** {@link Host.deliver}: resolves to a {@link Result} as JSON and never rejects. */
-  deliver(rows: string[], meta: string, exit: boolean): Promise<string>
+  deliver(rows: string[], meta: string, exit: boolean, checkpoints?: string[]): Promise<string>
   /** Ends what is in flight. */
   stop(): void
 }
@@ -39,10 +42,11 @@ export function makeTransport(
   const inFlight = new Set<AbortController>()
   const alone = endpoint.limits.perRequest === 'event'
 
-  async function deliver(rows: string[], meta: string, exit: boolean): Promise<Result> {
+  async function deliver(rows: string[], meta: string, exit: boolean, checkpoints?: string[]): Promise<Result> {
     const { deployment, epoch, chain, sent_at: sentAt, age_ms: ageMs } = JSON.parse(meta)
-    const post = (part: readonly string[]) => send({ deployment, epoch, chain, rows: part, sentAt, ageMs }, exit)
-    if (!alone || rows.length < 2) return post(rows)
+    const post = (part: readonly string[], more?: Partial<Batch>) =>
+      send({ deployment, epoch, chain, rows: part, sentAt, ageMs, ...more }, exit)
+    if (!alone || rows.length < 2) return post(rows, checkpoints?.length ? { checkpoints } : {})
     let result: Result = { status: 0, events: '' }
     let events = ''
     // While the page leaves, only what is begun at once is sent at all; otherwise one at a time, until one fails.
@@ -50,9 +54,9 @@ export function makeTransport(
     for (let at = 0; at < rows.length; at++) {
       result = await (begun[at] ?? post(rows.slice(at, at + 1)))
       events += result.events.replace('s', 'd')
-      if (result.events === 'r' && !exit) break
+      if (/[ro]/.test(result.events) && !exit) break
     }
-    return { ...result, events: events.padEnd(rows.length, 'r') }
+    return { ...result, events: events.padEnd(rows.length, result.events) }
   }
 
   async function send(batch: Batch, exit: boolean): Promise<Result> {
@@ -79,7 +83,9 @@ export function makeTransport(
     )
       return { status: 413, events: 's' }
     const response = await (exit ? lastWord(request, bytes) : exchange(request, bytes, false))
-    return response ? settled(response, batch) : failed
+    if (response) return settled(response, batch)
+    // Without a network nothing is known of the endpoint.
+    return navigator.onLine === false ? { ...failed, events: 'o' } : failed
   }
 
   /**
@@ -160,8 +166,8 @@ export function makeTransport(
   }
 
   return {
-    deliver: (rows, meta, exit) =>
-      deliver(rows, meta, exit)
+    deliver: (...batch) =>
+      deliver(...batch)
         .catch(() => failed)
         .then(JSON.stringify as (result: Result) => string),
     stop() {

@@ -46,6 +46,36 @@ export interface Batch {
   readonly sentAt: number
   /** Age of the newest row when it was sent, in ms, measured by a clock that does not jump. */
   readonly ageMs: number
+  /** Signed notes that say how many rows the chain has with this batch and what their root is; see docs/PROOFS.md. */
+  readonly checkpoints?: readonly string[]
+}
+
+/** What a chain's checkpoint says. */
+export interface Checkpoint {
+  /** Whose rows: the deployment, `/`, the chain. */
+  readonly origin: string
+  /** How many rows. */
+  readonly size: number
+  /** The root of the RFC 9162 tree over their links, in hex. */
+  readonly root: string
+}
+
+/** A key that signs one chain, and never another: it would join them. */
+export interface ChainKey {
+  /** The algorithm, as the chain's first row names it. */
+  readonly alg: 'Ed25519' | 'ES256'
+  /** The public key in hex, as there. */
+  readonly pk: string
+  /** The private key, which cannot be taken out of the browser. */
+  readonly key: CryptoKey
+}
+
+/** How chains are signed: {@link deviceSigner} of `nymtrail/endpoints/collector`. */
+export interface Signer {
+  /** A new key; rejects, or gives nothing, where none can be made: then the chain goes unsigned. */
+  make(): Promise<ChainKey | undefined>
+  /** The checkpoint as a signed note. */
+  sign(key: ChainKey, checkpoint: Checkpoint): Promise<string>
 }
 
 /** The request an endpoint makes of a batch. */
@@ -129,6 +159,8 @@ export interface Endpoint {
    * Default `false`; on another origin the header costs a preflight.
    */
   readonly gzip?: boolean
+  /** Signs the chains that go to this service, as it takes {@link Batch.checkpoints}. Default: they are not signed. */
+  readonly signer?: Signer
   /** `false`: it needs a secret, so it must go through the site's own proxy; refused without `proxied: true`. */
   readonly browserSafe: boolean
 }

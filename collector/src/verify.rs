@@ -18,6 +18,7 @@ use nymtrail::core::hex;
 use nymtrail::core::proof::Proof;
 use nymtrail::core::row::Row;
 use nymtrail::core::verify::{ChainCheck, ChainVerdict, Report};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
@@ -298,11 +299,13 @@ pub fn missing_tails(report: &Report, sizes: &[Size]) -> Result<Vec<Tail>, Code>
 
 /// The chains that are shorter than one of their checkpoints, added to `tails`.
 fn add_tails(Checked { report, findings, .. }: &Checked, tails: &mut Vec<Tail>) {
+    // There may be hundreds of thousands of chains, so none is looked for in a list.
+    let tops: HashMap<&str, u64> = report.chains.iter().map(|chain| (chain.chain.as_str(), chain.top)).collect();
+    let known: HashMap<String, usize> = tails.iter().enumerate().map(|(at, tail)| (tail.chain.clone(), at)).collect();
     for (chain, found) in &findings.chains {
-        let top = report.chains.iter().find(|other| other.chain == *chain).map(|chain| chain.top);
+        let top = tops.get(chain.as_str()).copied();
         let missing = found.size.saturating_sub(top.unwrap_or(0));
-        let known = tails.iter_mut().find(|tail| tail.chain == *chain);
-        match known {
+        match known.get(chain).and_then(|at| tails.get_mut(*at)) {
             _ if missing == 0 => {}
             Some(tail) => tail.missing = tail.missing.max(missing),
             None => tails.push(Tail { chain: chain.clone(), missing, dropped: top.is_none() }),

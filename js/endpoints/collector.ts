@@ -1,5 +1,8 @@
 import { settleByStatus } from '../settle.js'
 import type { Endpoint, Outcome } from '../types.js'
+import { deviceSigner } from './lib/signer.js'
+
+export { deviceSigner } from './lib/signer.js'
 
 /** What the collector's answer for one row means. Codes it may learn later mean retry: nothing is lost by waiting. */
 const REFUSED: Record<string, Outcome> = {
@@ -42,8 +45,9 @@ export function collector(url: string, { gzip = false }: CollectorOptions = {}):
     keepalive: true,
     gzip,
     browserSafe: true,
-    encode({ deployment, epoch, sentAt, ageMs, rows }) {
-      const head = JSON.stringify({ deployment, epoch, sent_at: sentAt, age_ms: ageMs })
+    signer: deviceSigner,
+    encode({ deployment, epoch, sentAt, ageMs, checkpoints, rows }) {
+      const head = JSON.stringify({ deployment, epoch, sent_at: sentAt, age_ms: ageMs, checkpoints })
       return {
         url: `${url.replace(/(\/v1\/batch)?\/*$/, '')}/v1/batch`,
         body: `${head.slice(0, -1)},"rows":[${rows.join()}]}`,

@@ -155,7 +155,13 @@ impl Engine {
             Some(epoch) => meta.number("epoch", epoch),
             None => meta.raw("epoch", "null"),
         };
-        let meta = meta.number("sent_at", now).finish();
+        if let Some((root, last)) = batch.root.as_ref().zip(batch.seqs.last()) {
+            meta.text("root", &root.hex());
+            meta.number("sent_at", now).number("size", last + 1);
+        } else {
+            meta.number("sent_at", now);
+        }
+        let meta = meta.finish();
         self.effects.deliver(id, &batch.lines, &meta, exit);
     }
 
