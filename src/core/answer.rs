@@ -3,7 +3,8 @@
 use super::{settled::Fate, words::Reader};
 use alloc::string::String;
 
-/// An endpoint's answer, as the driver reports it in words: status, letters, and what it asks to wait or `-`.
+/// An endpoint's answer, as the driver reports it in words: status, letters, what it asks to wait or `-`, and `ahead` if it
+/// has more of the chain than this device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status, 0 if there was no answer.
@@ -12,13 +13,20 @@ pub struct Answer {
     pub after: Option<u64>,
     /// One letter a row, or one for all: `a` acknowledged, `r` retry, `d` drop, `f` fork, `s` split.
     letters: String,
+    /// The endpoint has more of the chain than this device, whatever became of these rows.
+    pub ahead: bool,
 }
 
 impl Answer {
     /// Reads an outcome. What cannot be read is a failure to be retried.
     pub fn parse(text: &str) -> Self {
         let mut words = Reader::new(text);
-        Self { status: words.number().unwrap_or(0), letters: words.text().unwrap_or("r").into(), after: words.number() }
+        Self {
+            status: words.number().unwrap_or(0),
+            letters: words.text().unwrap_or("r").into(),
+            after: words.number(),
+            ahead: words.text() == Some("ahead"),
+        }
     }
 
     /// Whether the batch was refused as a whole, so that a smaller one may pass.
@@ -62,5 +70,6 @@ mod tests {
         let one = Answer::parse("200 a -");
         assert_eq!(one.fate(7), Some(Fate::Acknowledged), "one letter stands for all rows");
         assert!(Answer::parse("413 s").is_split());
+        assert!(Answer::parse("200 a - ahead").ahead && !one.ahead);
     }
 }
