@@ -158,7 +158,8 @@ export function makeTransport(
       return { ...failed, status }
     }
     if (events === 'r' && status >= 400 && status < 500 && ![408, 425, 429].includes(status)) warn('endpoint_refused')
-    const { afterMs: after = retryAfter(response.headers), receipt, conflict } = told
+    const { receipt, conflict } = told
+    const after = wait(told.afterMs) ?? retryAfter(response.headers)
     return { status, events, ...(after !== undefined && { after }), receipt, conflict }
   }
 
@@ -194,10 +195,16 @@ function letters(settlement: Settlement): string {
   return (typeof events === 'string' ? [events] : events).map((outcome) => LETTERS[outcome] ?? '?').join('')
 }
 
+/**
+ * A wait as the core takes it, in whole ms. NaN, Infinity and what lies behind us are no wait; nor is 0, or a service
+ * that says so each time would be asked without end.
+ */
+const wait = (ms = 0): number | undefined =>
+  ms > 0 && ms < Infinity ? Math.min(Math.ceil(ms), Number.MAX_SAFE_INTEGER) : undefined
+
 /** `Retry-After`, seconds or a date, in ms from now; a date is measured by the server's clock if that is known. */
 function retryAfter(headers: Headers): number | undefined {
   const value = headers.get('retry-after') ?? ''
   const now = Date.parse(headers.get('date') ?? '') || Date.now()
-  const after = /^\d+$/.test(value.trim()) ? 1000 * Number(value) : Date.parse(value) - now
-  return after >= 0 ? after : undefined
+  return wait(/^\d+$/.test(value.trim()) ? 1000 * Number(value) : Date.parse(value) - now)
 }

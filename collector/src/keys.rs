@@ -5,9 +5,10 @@
 
 use crate::error::Code;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer as _, SigningKey};
 use nymtrail::core::hex;
 use nymtrail::core::note::{Checkpoint, Note, Signed, Vkey};
+pub use nymtrail_verify::proof::{judge, verify_ed25519};
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -102,25 +103,6 @@ impl Signer {
     pub fn signed(&self, note: &str) -> bool {
         Note::parse(note).is_some_and(|note| matches!(judge(&note, std::slice::from_ref(&self.vkey)), Signed::At(_)))
     }
-}
-
-/// What these keys say about a note. One bad signature of any of them spoils it.
-pub fn judge(note: &Note, keys: &[Vkey]) -> Signed {
-    let mut signed = Signed::ByAnother;
-    for key in keys {
-        match key.judge(note, verify) {
-            Signed::Badly => return Signed::Badly,
-            Signed::At(time) => signed = Signed::At(time),
-            Signed::ByAnother => {}
-        }
-    }
-    signed
-}
-
-/// Strictly: a key of small order, for which signatures hold for more than one message, is none.
-fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-    let key = VerifyingKey::from_bytes(key);
-    key.is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
 }
 
 /// The public keys that a value of `--key` means: the vkey itself, or those in a file, one a line, `#` before remarks.
@@ -226,15 +208,6 @@ mod tests {
             other.signatures[0].bytes[byte] ^= 1;
             assert_eq!(judge(&other, &keys), Signed::Badly, "{byte}");
         }
-    }
-
-    #[test]
-    fn a_key_of_small_order_signs_nothing() {
-        let mut weak = [0; 32];
-        weak[0] = 1; // the neutral element: the signature (R = it, s = 0) would hold for every message
-        let mut signature = [0; 64];
-        signature[0] = 1;
-        assert!(!verify(&weak, b"anything", &signature));
     }
 
     #[test]

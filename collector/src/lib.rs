@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod cli;
 pub mod columns;
+pub mod device;
 pub mod epochs;
 pub mod error;
 pub mod export;
@@ -18,5 +19,6 @@ pub mod receipts;
 pub mod report;
 pub mod rows;
 pub mod serve;
+pub mod signing;
 pub mod store;
 pub mod verify;

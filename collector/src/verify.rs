@@ -3,7 +3,7 @@
 //!
 //! What holds and what does not is decided by `nymtrail::core::verify`, the code that runs in the browser.
 
-use crate::audit::{Findings, Receipts};
+use crate::audit::{self, Findings, Receipts};
 use crate::columns::{Finds, Found};
 use crate::error::Code;
 use crate::forms::{self, Failure};
@@ -27,16 +27,24 @@ pub struct Checked {
     pub findings: Findings,
     /// How many rows there were in which form.
     pub found: Found,
+    /// Whether each chain is, to its last row, what its device signed. A chain may be receipted without.
+    pub signed: bool,
 }
 
 impl Checked {
     fn of(mut report: Report, findings: Findings, found: Found) -> Self {
-        let is_receipted =
-            |chain: &ChainVerdict| findings.chains.get(&chain.chain).is_some_and(|found| found.is_receipted(chain));
-        if report.chains.iter().all(is_receipted) && findings.class().is_none() && findings.unchecked == 0 {
-            report.level = "receipted";
-        }
-        Self { report, findings, found }
+        let checked = findings.class().is_none() && findings.unchecked == 0;
+        let reached = |of: fn(&audit::Found, &ChainVerdict) -> bool| {
+            let each = |chain: &ChainVerdict| findings.chains.get(&chain.chain).is_some_and(|found| of(found, chain));
+            checked && report.chains.iter().all(each)
+        };
+        let (signed, receipted) = (reached(audit::Found::is_signed), reached(audit::Found::is_receipted));
+        report.level = match (receipted, signed) {
+            (true, _) => "receipted",
+            (_, true) => "signed",
+            _ => report.level,
+        };
+        Self { report, findings, found, signed }
     }
 }
 
@@ -292,7 +300,7 @@ mod tests {
             assert!(Size::parse(wrong).is_err(), "{wrong}");
         }
         let found = Found { plain: 5, ..Found::default() };
-        let checked = Checked { report: verify(chain(5)), findings: Findings::default(), found };
+        let checked = Checked { report: verify(chain(5)), findings: Findings::default(), found, signed: false };
         let report = &checked.report;
         let id = report.chains[0].chain.clone();
         let tails = |chain: Option<&str>, rows| missing_tails(report, &[Size { chain: chain.map(Into::into), rows }]);

@@ -10,6 +10,8 @@ mod process;
 mod proofs;
 mod properties;
 mod receipts;
+mod signed;
 mod support;
 mod tampering;
 mod unavailable;
+mod verify_vectors;

@@ -3,7 +3,8 @@
  * Beside the endpoints, so that a page pays for it only with one that gives receipts.
  */
 import type { Checkpoint, Receipt } from '../../types.js'
-import { bytesOf, hexOf } from './bytes.js'
+import { hexOf } from './bytes.js'
+import { node } from './tree.js'
 
 /** The type of a key for cosignatures, in front of it in a vkey. */
 const COSIGNATURE = 4
@@ -81,10 +82,6 @@ async function isSigned({ signatures, text }: Parsed, vkey: string): Promise<boo
   const message = new TextEncoder().encode(`cosignature/v1\ntime ${found.time}\n${text}`)
   return crypto.subtle.verify('Ed25519', publicKey, found.bytes, message)
 }
-
-/** RFC 9162, section 2.1.1: the hash of an inner node, in hex. */
-const node = async (left: string, right: string) =>
-  hexOf(new Uint8Array(await crypto.subtle.digest('SHA-256', bytesOf(`01${left}${right}`))))
 
 /** The root over this device's first `size` rows; undefined if they, or the tree that stands for them, are not here. */
 async function ownRoot({ checkpoint, links, tree }: LocalChain, size: number): Promise<string | undefined> {
