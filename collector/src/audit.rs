@@ -5,7 +5,7 @@
 
 use crate::error::Code;
 use crate::forms::Failure;
-use crate::keys::judge;
+use crate::keys::{judge, judge_own};
 use crate::store::Store;
 use nymtrail::core::chain::Hash;
 use nymtrail::core::hex;
@@ -70,6 +70,8 @@ pub struct Found {
     /// The largest size that is signed by one of the keys and that the rows agree with, and when it was signed, in seconds
     /// since 1970.
     pub receipted: Option<(u64, u64)>,
+    /// The largest size that one of the keys signed as the writer of the chain, which makes it a chain of the operator's own.
+    pub own: Option<u64>,
     /// What is wrong, if anything: the worst.
     pub class: Option<Class>,
     /// The size of the smallest checkpoint with which something is wrong.
@@ -115,6 +117,8 @@ struct Entry {
     size: u64,
     root: Hash,
     signed: Signed,
+    /// Whether one of the keys signed it as the writer of the chain.
+    own: bool,
     agrees: Option<bool>,
 }
 
@@ -132,6 +136,11 @@ impl Receipts {
     /// None yet, to be checked with these keys.
     pub fn new(keys: Vec<Vkey>) -> Self {
         Self { keys, ..Self::default() }
+    }
+
+    /// Whether there is a key to check signatures with.
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
     }
 
     /// Uses this key too, if there is no other.
@@ -236,19 +245,22 @@ impl Receipts {
             return found.wrong(Class::Forged, size);
         }
         let signed = judge(&note, &self.keys);
-        self.add(chain, signed, &checkpoint);
+        self.add(chain, signed, &note, &checkpoint);
     }
 
-    fn add(&mut self, chain: String, signed: Signed, &Checkpoint { size, root, .. }: &Checkpoint) {
+    fn add(&mut self, chain: String, signed: Signed, note: &Note, checkpoint: &Checkpoint) {
+        let Checkpoint { size, root, .. } = *checkpoint;
+        let own = judge_own(note, &checkpoint.origin, &self.keys);
         let found = self.findings.chains.entry(chain.clone()).or_default();
         match signed {
             Signed::Badly => return found.wrong(Class::Forged, size),
+            _ if own == Some(false) => return found.wrong(Class::Forged, size),
             Signed::ByAnother => found.unchecked += 1,
             Signed::At(_) => {}
         }
         found.size = found.size.max(size);
         let agrees = (size == 0).then(|| root == empty_root());
-        self.entries.entry(chain).or_default().push(Entry { size, root, signed, agrees });
+        self.entries.entry(chain).or_default().push(Entry { size, root, signed, own: own == Some(true), agrees });
     }
 
     /// Ready for the rows. What was given from elsewhere counts only if one of the keys signed it: anybody can write a note.
@@ -262,7 +274,7 @@ impl Receipts {
             } else {
                 let chain = chain.to_owned();
                 self.findings.chains.entry(chain.clone()).or_default().checkpoints += 1;
-                self.add(chain, signed, &checkpoint);
+                self.add(chain, signed, &note, &checkpoint);
             }
         }
         self.entries.values_mut().for_each(|entries| entries.sort_by_key(|entry| entry.size));
@@ -325,7 +337,10 @@ impl Audit {
             return;
         }
         let found = self.findings.chains.entry(chain).or_default();
-        for Entry { size, signed, agrees, .. } in entries {
+        for Entry { size, signed, own, agrees, .. } in entries {
+            if agrees == Some(true) && own {
+                found.own = found.own.max(Some(size));
+            }
             match (agrees, signed) {
                 (Some(true), Signed::At(time)) => found.receipted = found.receipted.max(Some((size, time))),
                 (Some(true), _) => {}

@@ -7,7 +7,7 @@ use crate::error::Code;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use nymtrail::core::hex;
-use nymtrail::core::note::{Checkpoint, Note, Signed, Vkey};
+use nymtrail::core::note::{self, Checkpoint, Note, Signed, Vkey, log_key_id};
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -98,6 +98,14 @@ impl Signer {
         self.vkey.cosign(checkpoint.text(), time, |message| self.key.sign(message).to_bytes())
     }
 
+    /// The line that signs the checkpoint of a chain of the collector's own, as a log signs: it is the writer of these rows, not
+    /// only their receiver. No such text can be taken for a cosignature's, whose second line is a time.
+    pub fn sign_own(&self, checkpoint: &Checkpoint) -> note::Signature {
+        let name = checkpoint.origin.clone();
+        let bytes = self.key.sign(checkpoint.text().as_bytes()).to_bytes().into();
+        note::Signature { id: log_key_id(&name, &self.vkey.key), name, bytes }
+    }
+
     /// Whether this very key signed the note.
     pub fn signed(&self, note: &str) -> bool {
         Note::parse(note).is_some_and(|note| matches!(judge(&note, std::slice::from_ref(&self.vkey)), Signed::At(_)))
@@ -112,6 +120,20 @@ pub fn judge(note: &Note, keys: &[Vkey]) -> Signed {
             Signed::Badly => return Signed::Badly,
             Signed::At(time) => signed = Signed::At(time),
             Signed::ByAnother => {}
+        }
+    }
+    signed
+}
+
+/// Whether one of these keys signed the note as the writer of the chain of this origin. `None`: no line claims so.
+pub fn judge_own(note: &Note, origin: &str, keys: &[Vkey]) -> Option<bool> {
+    let mut signed = None;
+    for key in keys {
+        let id = log_key_id(origin, &key.key);
+        for line in note.signatures.iter().filter(|line| line.name == origin && line.id == id) {
+            let signature = line.bytes.as_slice().try_into();
+            let good = signature.is_ok_and(|signature| verify(&key.key, note.text.as_bytes(), signature));
+            signed = Some(good && signed != Some(false)); // one bad line spoils it
         }
     }
     signed
@@ -226,6 +248,29 @@ mod tests {
             other.signatures[0].bytes[byte] ^= 1;
             assert_eq!(judge(&other, &keys), Signed::Badly, "{byte}");
         }
+    }
+
+    #[test]
+    fn a_chain_of_its_own_is_signed_by_its_writer() {
+        let (signer, other) = (Signer::new("shop", &[5; 32]), Signer::new("shop", &[6; 32]));
+        let checkpoint = Checkpoint { origin: "shop/a".into(), size: 2, root: Hash([1; 32]) };
+        let mut note = signer.sign(&checkpoint, 77);
+        let judge = |note: &Note, keys: &[Vkey]| judge_own(note, "shop/a", keys);
+        let ours = [other.vkey.clone(), signer.vkey.clone()];
+        assert_eq!(judge(&note, &ours), None, "a cosignature is another thing");
+        note.signatures.insert(0, signer.sign_own(&checkpoint));
+        assert_eq!((judge(&note, &ours), judge(&note, &ours[..1])), (Some(true), None));
+        assert_eq!(judge_own(&note, "shop/b", &ours), None);
+        assert!(signer.signed(&note.to_string()), "both lines stand side by side");
+        let parsed = Note::parse(&note.to_string()).unwrap();
+        assert_eq!(judge(&parsed, &ours), Some(true));
+        for byte in 0..64 {
+            let mut changed = note.clone();
+            changed.signatures[0].bytes[byte] ^= 1;
+            assert_eq!(judge(&changed, &ours), Some(false), "{byte}");
+        }
+        note.signatures.push(note::Signature { bytes: vec![0; 3], ..note.signatures[0].clone() });
+        assert_eq!(judge(&note, &ours), Some(false), "one bad line spoils it");
     }
 
     #[test]

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// The word for the verdict on everything: the first of `tampered`, `rewritten`, `dropped`, `truncated`, `forged`, `foreign`,
-/// `unchecked`, `holds` that applies.
-pub fn verdict(Checked { report, findings, .. }: &Checked, tails: &[Tail]) -> &'static str {
+/// `unproven`, `not_erased`, `half_erased`, `unchecked`, `holds` that applies.
+pub fn verdict(Checked { report, findings, erasures, .. }: &Checked, tails: &[Tail]) -> &'static str {
     let class = findings.class();
     if report.verdict == Outcome::Tampered {
         "tampered"
@@ -22,6 +22,10 @@ pub fn verdict(Checked { report, findings, .. }: &Checked, tails: &[Tail]) -> &'
         "truncated"
     } else if let Some(class) = class {
         class.as_str()
+    } else if let Some(class) = erasures.class() {
+        class
+    } else if report.chains.iter().any(|chain| chain.half_erased > 0) {
+        "half_erased"
     } else if findings.unchecked > 0 {
         "unchecked"
     } else {
@@ -32,7 +36,7 @@ pub fn verdict(Checked { report, findings, .. }: &Checked, tails: &[Tail]) -> &'
 /// The verdict as JSON: the library's own, with what the checkpoints say of each chain, `missing_tail` of those that are too
 /// short, the chains that are missing, and how the rows were found.
 pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
-    let Checked { report, findings, found } = checked;
+    let Checked { report, findings, erasures, found } = checked;
     let is_here = |chain: &String| report.chains.iter().any(|other| other.chain == *chain);
     let named = tails.iter().map(|tail| &tail.chain).chain(findings.chains.keys());
     let gone: BTreeSet<&String> = named.filter(|chain| !is_here(chain)).collect();
@@ -55,6 +59,10 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
         if let Some(tail) = tail {
             chain["missing_tail"] = tail.missing.into();
         }
+        let erased = erasures.chains.get(&known.chain);
+        if let Some(erased) = erased {
+            chain["erasures"] = erased.json();
+        }
         if chain["verdict"] == "holds" {
             let class = said.and_then(|said| said.class);
             chain["verdict"] = match (class, tail) {
@@ -67,7 +75,12 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
                     }
                 }
                 (Some(class), _) => class.as_str(),
-                _ => "holds",
+                _ => match erased {
+                    Some(erased) if erased.unproven > 0 => "unproven",
+                    Some(erased) if erased.not_erased > 0 => "not_erased",
+                    _ if known.half_erased > 0 => "half_erased",
+                    _ => "holds",
+                },
             }
             .into();
         }
@@ -77,7 +90,7 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
 
 /// The verdict in words: two lines or more a chain, then a summary.
 pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
-    let Checked { report, findings, found } = checked;
+    let Checked { report, findings, erasures, found } = checked;
     let mut out = String::new();
     for chain in &report.chains {
         // Writing to a String can't fail.
@@ -87,6 +100,9 @@ pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
         }
         if let Some(said) = findings.chains.get(&chain.chain) {
             out += &checkpoints_in_words(said);
+        }
+        if let Some(erased) = erasures.chains.get(&chain.chain) {
+            out += &erased.in_words();
         }
     }
     for tail in tails.iter().filter(|tail| tail.dropped) {

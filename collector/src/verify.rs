@@ -5,6 +5,7 @@
 
 use crate::audit::{Findings, Receipts};
 use crate::columns::{Finds, Found};
+use crate::erasures::{Erasures, Scan};
 use crate::error::Code;
 use crate::forms::{self, Failure};
 use crate::keys::Signer;
@@ -25,18 +26,25 @@ pub struct Checked {
     pub report: Report,
     /// What their checkpoints say.
     pub findings: Findings,
+    /// What the operator's chain says of the erased rows.
+    pub erasures: Erasures,
     /// How many rows there were in which form.
     pub found: Found,
 }
 
 impl Checked {
-    fn of(mut report: Report, findings: Findings, found: Found) -> Self {
+    fn of(mut report: Report, findings: Findings, erasures: Erasures, found: Found) -> Self {
         let is_receipted =
             |chain: &ChainVerdict| findings.chains.get(&chain.chain).is_some_and(|found| found.is_receipted(chain));
-        if report.chains.iter().all(is_receipted) && findings.class().is_none() && findings.unchecked == 0 {
+        let is_erased_well = erasures.class().is_none() && report.chains.iter().all(|chain| chain.half_erased == 0);
+        if report.chains.iter().all(is_receipted)
+            && findings.class().is_none()
+            && findings.unchecked == 0
+            && is_erased_well
+        {
             report.level = "receipted";
         }
-        Self { report, findings, found }
+        Self { report, findings, erasures, found }
     }
 }
 
@@ -104,9 +112,14 @@ pub fn check_rows(input: impl BufRead) -> Result<Checked, Failure> {
 /// What [`forms::read_rows`] reports.
 pub fn audit_rows(input: impl BufRead, receipts: Receipts) -> Result<Checked, Failure> {
     let Finds { rows, found, .. } = forms::read_rows(input)?;
-    let mut audit = receipts.audit();
-    let report = verify_each(rows, |row| audit.push(row));
-    Ok(Checked::of(report, audit.finish(), found))
+    let (mut audit, mut scan) = (receipts.audit(), Scan::default());
+    let report = verify_each(rows, |row| {
+        audit.push(row);
+        scan.push(row);
+    });
+    let findings = audit.finish();
+    let erasures = scan.conclude(&report, &findings, false);
+    Ok(Checked::of(report, findings, erasures, found))
 }
 
 /// Checks the chains of a store, row by row, without holding more than one of them.
@@ -125,11 +138,17 @@ pub fn audit_store(store: &Store, mut receipts: Receipts) -> Result<Checked, Cod
     // Rows and checkpoints of one moment, though a collector goes on writing.
     let moment = store.db().unchecked_transaction()?;
     receipts.of_store(store)?;
-    let mut audit = receipts.audit();
-    let report = check_chains(store, |row| audit.push(row))?;
+    let has_keys = receipts.has_keys();
+    let (mut audit, mut scan) = (receipts.audit(), Scan::default());
+    let report = check_chains(store, |row| {
+        audit.push(row);
+        scan.push(row);
+    })?;
     drop(moment);
+    let findings = audit.finish();
+    let erasures = scan.conclude(&report, &findings, has_keys);
     let plain = report.chains.iter().map(|chain| chain.rows).sum();
-    Ok(Checked::of(report, audit.finish(), Found { plain, ..Found::default() }))
+    Ok(Checked::of(report, findings, erasures, Found { plain, ..Found::default() }))
 }
 
 fn check_chains(store: &Store, mut each: impl FnMut(&Row)) -> Result<Report, Code> {
@@ -292,7 +311,8 @@ mod tests {
             assert!(Size::parse(wrong).is_err(), "{wrong}");
         }
         let found = Found { plain: 5, ..Found::default() };
-        let checked = Checked { report: verify(chain(5)), findings: Findings::default(), found };
+        let checked =
+            Checked { report: verify(chain(5)), findings: Findings::default(), erasures: Erasures::default(), found };
         let report = &checked.report;
         let id = report.chains[0].chain.clone();
         let tails = |chain: Option<&str>, rows| missing_tails(report, &[Size { chain: chain.map(Into::into), rows }]);

@@ -10,6 +10,7 @@ use crate::epochs;
 use crate::error::Code;
 use crate::ingest::{self, Batch};
 use crate::keys::Signer;
+use crate::operator;
 use crate::receipts;
 use crate::store::Store;
 use axum::Router;
@@ -199,6 +200,7 @@ async fn take_batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body)
         app.writer().write(|tx| {
             let mut answer = ingest::take(tx, &batch)?;
             answer.receipt = receipts::issue(tx, &app.signer, &app.deployment, &answer, now)?;
+            operator::record(tx, &app.signer, &app.deployment, &ingest::came_erased(&batch, &answer), now)?;
             Ok(answer)
         })
     });

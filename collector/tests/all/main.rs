@@ -3,6 +3,7 @@
 mod bad_input;
 mod cli;
 mod delivery;
+mod erase;
 mod erased;
 mod exports;
 mod forged;
