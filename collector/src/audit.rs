@@ -3,6 +3,7 @@
 //! [`Receipts`] gathers what was signed, from the store and from whoever kept it elsewhere. [`Audit`] is then shown the rows,
 //! one after the other, and compares roots on the way.
 
+use crate::continuity::Continuity;
 use crate::error::Code;
 use crate::forms::Failure;
 use crate::keys::{judge, judge_own};
@@ -130,6 +131,8 @@ pub struct Receipts {
     entries: BTreeMap<String, Vec<Entry>>,
     findings: Findings,
     given: Vec<(Note, Checkpoint)>,
+    /// Openings of continuity to check on the way.
+    pub openings: Vec<Continuity>,
 }
 
 impl Receipts {

@@ -3,6 +3,7 @@
 mod erase;
 
 use crate::audit::Receipts;
+use crate::continuity::Continuity;
 use crate::epochs;
 use crate::error::Code;
 use crate::export::export;
@@ -140,6 +141,9 @@ struct VerifyArgs {
     /// Receipts that were kept elsewhere: notes with blank lines between them, or JSON a line. May be repeated
     #[arg(long, value_name = "FILE")]
     receipts: Vec<PathBuf>,
+    /// What trail.continuity() gave: shows that one chain goes on with the device of another. May be repeated
+    #[arg(long, value_name = "FILE")]
+    opening: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -267,6 +271,7 @@ fn verify_input(args: &VerifyArgs) -> Result<u8, Failure> {
     for file in &args.receipts {
         receipts.read(BufReader::new(File::open(file).map_err(|_| Code::CannotRead)?))?;
     }
+    receipts.openings = args.opening.iter().map(|file| Continuity::read(file)).collect::<Result<_, _>>()?;
     let checked = match verify::check_file(&args.input, receipts)? {
         Input::Rows(checked) => checked,
         Input::Proof(proof) => return verify_proof(args, &proof, &keys),
@@ -284,7 +289,7 @@ fn verify_input(args: &VerifyArgs) -> Result<u8, Failure> {
 }
 
 fn verify_proof(args: &VerifyArgs, proof: &Proof, keys: &[Vkey]) -> Result<u8, Failure> {
-    if !args.receipts.is_empty() || !args.expect_size.is_empty() {
+    if !args.receipts.is_empty() || !args.opening.is_empty() || !args.expect_size.is_empty() {
         return Err(Code::ProofAlone.into());
     }
     let verdict = prove::check(proof, keys);

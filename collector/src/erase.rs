@@ -7,6 +7,7 @@ use crate::operator::{self, Erasure};
 use crate::prove::find_chain;
 use crate::store::{Store, read_row};
 use nymtrail::core::json::{self, Value};
+use nymtrail::core::opening::closes;
 use nymtrail::core::row::Row;
 use rusqlite::{Connection, ErrorCode, params};
 
@@ -15,7 +16,8 @@ use rusqlite::{Connection, ErrorCode, params};
 pub enum Which {
     /// Every event that holds this pseudonym, or the id of a device or a visit, as one of its values.
     Pseudonym(String),
-    /// The events of the chain whose id begins so. Its first row is none and stays: the key in it says who signed the chain.
+    /// The events of the chain whose id begins so. Its first row and its closing one are none and stay: the keys in them say
+    /// who signed the chain, and who goes on with it.
     Chain(String),
     /// This row of the chain, whatever it is.
     Row(String, u64),
@@ -128,7 +130,8 @@ fn find_in(db: &Connection, which: &Which) -> Result<Vec<Place>, Code> {
         let row = read_row(row)??;
         let matches = match which {
             Which::Pseudonym(pseudonym) => holds(&row, pseudonym) && !operator.contains(&row.chain),
-            Which::Chain(_) | Which::Row(..) => true,
+            Which::Chain(_) => row.body.as_deref().is_none_or(|body| closes(body).is_none()),
+            Which::Row(..) => true,
         };
         if matches {
             found.push((row.chain, row.seq));

@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod cli;
 pub mod columns;
+pub mod continuity;
 pub mod epochs;
 pub mod erase;
 pub mod erasures;

@@ -2,15 +2,17 @@
 
 use crate::audit::{self, Class};
 use crate::columns::Found;
+use crate::continuity::Continued;
 use crate::verify::{Checked, Tail};
+use nymtrail::core::opening::Part;
 use nymtrail::core::verify::{self, ChainCheck, ChainVerdict, Outcome, Report};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// The word for the verdict on everything: the first of `tampered`, `rewritten`, `dropped`, `truncated`, `forged`, `foreign`,
-/// `unproven`, `not_erased`, `half_erased`, `unchecked`, `holds` that applies.
-pub fn verdict(Checked { report, findings, erasures, .. }: &Checked, tails: &[Tail]) -> &'static str {
+/// `unproven`, `not_erased`, `discontinuous`, `half_erased`, `unchecked`, `holds` that applies.
+pub fn verdict(Checked { report, findings, erasures, continuity, .. }: &Checked, tails: &[Tail]) -> &'static str {
     let class = findings.class();
     if report.verdict == Outcome::Tampered {
         "tampered"
@@ -24,9 +26,11 @@ pub fn verdict(Checked { report, findings, erasures, .. }: &Checked, tails: &[Ta
         class.as_str()
     } else if let Some(class) = erasures.class() {
         class
+    } else if continuity.iter().any(|continued| continued.verdict() == Part::Broken) {
+        "discontinuous"
     } else if report.chains.iter().any(|chain| chain.half_erased > 0) {
         "half_erased"
-    } else if findings.unchecked > 0 {
+    } else if findings.unchecked > 0 || continuity.iter().any(|continued| continued.verdict() == Part::Unchecked) {
         "unchecked"
     } else {
         "holds"
@@ -36,7 +40,7 @@ pub fn verdict(Checked { report, findings, erasures, .. }: &Checked, tails: &[Ta
 /// The verdict as JSON: the library's own, with what the checkpoints say of each chain, `missing_tail` of those that are too
 /// short, the chains that are missing, and how the rows were found.
 pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
-    let Checked { report, findings, erasures, found } = checked;
+    let Checked { report, findings, erasures, continuity, found } = checked;
     let is_here = |chain: &String| report.chains.iter().any(|other| other.chain == *chain);
     let named = tails.iter().map(|tail| &tail.chain).chain(findings.chains.keys());
     let gone: BTreeSet<&String> = named.filter(|chain| !is_here(chain)).collect();
@@ -45,6 +49,9 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
     let mut value: Value = serde_json::from_str(&all.json()).unwrap_or_default();
     value["verdict"] = verdict(checked, tails).into();
     value["unchecked"] = findings.unchecked.into();
+    if !continuity.is_empty() {
+        value["continuity"] = continuity.iter().map(Continued::json).collect();
+    }
     let Found { plain, named, attributes, without } = found;
     value["found"] = json!({"plain": plain, "named": named, "attributes": attributes, "without": without});
     for (chain, known) in value["chains"].as_array_mut().into_iter().flatten().zip(&all.chains) {
@@ -90,7 +97,7 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
 
 /// The verdict in words: two lines or more a chain, then a summary.
 pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
-    let Checked { report, findings, erasures, found } = checked;
+    let Checked { report, findings, erasures, continuity, found } = checked;
     let mut out = String::new();
     for chain in &report.chains {
         // Writing to a String can't fail.
@@ -109,6 +116,7 @@ pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
         let rows = count(tail.missing, "row");
         let _ = writeln!(out, "chain {}\n  DROPPED: none of its {rows} is here", tail.chain);
     }
+    out.extend(continuity.iter().map(Continued::in_words));
     let rows = report.chains.iter().map(|chain| chain.rows).sum();
     let bad = report.chains.iter().filter(|chain| chain.verdict == Outcome::Tampered).count() as u64;
     let _ = write!(

@@ -5,6 +5,7 @@
 
 use crate::audit::{Findings, Receipts};
 use crate::columns::{Finds, Found};
+use crate::continuity::{Continued, Continuity};
 use crate::erasures::{Erasures, Scan};
 use crate::error::Code;
 use crate::forms::{self, Failure};
@@ -28,12 +29,15 @@ pub struct Checked {
     pub findings: Findings,
     /// What the operator's chain says of the erased rows.
     pub erasures: Erasures,
+    /// What the openings show.
+    pub continuity: Vec<Continued>,
     /// How many rows there were in which form.
     pub found: Found,
 }
 
 impl Checked {
-    fn of(mut report: Report, findings: Findings, erasures: Erasures, found: Found) -> Self {
+    fn of(mut report: Report, findings: Findings, erasures: Erasures, openings: Vec<Continuity>, found: Found) -> Self {
+        let continuity = openings.into_iter().map(|opening| opening.conclude(&report)).collect();
         let is_receipted =
             |chain: &ChainVerdict| findings.chains.get(&chain.chain).is_some_and(|found| found.is_receipted(chain));
         let is_erased_well = erasures.class().is_none() && report.chains.iter().all(|chain| chain.half_erased == 0);
@@ -44,7 +48,7 @@ impl Checked {
         {
             report.level = "receipted";
         }
-        Self { report, findings, erasures, found }
+        Self { report, findings, erasures, continuity, found }
     }
 }
 
@@ -110,16 +114,18 @@ pub fn check_rows(input: impl BufRead) -> Result<Checked, Failure> {
 ///
 /// # Errors
 /// What [`forms::read_rows`] reports.
-pub fn audit_rows(input: impl BufRead, receipts: Receipts) -> Result<Checked, Failure> {
+pub fn audit_rows(input: impl BufRead, mut receipts: Receipts) -> Result<Checked, Failure> {
     let Finds { rows, found, .. } = forms::read_rows(input)?;
+    let mut openings = std::mem::take(&mut receipts.openings);
     let (mut audit, mut scan) = (receipts.audit(), Scan::default());
     let report = verify_each(rows, |row| {
         audit.push(row);
         scan.push(row);
+        openings.iter_mut().for_each(|opening| opening.push(row));
     });
     let findings = audit.finish();
     let erasures = scan.conclude(&report, &findings, false);
-    Ok(Checked::of(report, findings, erasures, found))
+    Ok(Checked::of(report, findings, erasures, openings, found))
 }
 
 /// Checks the chains of a store, row by row, without holding more than one of them.
@@ -139,16 +145,18 @@ pub fn audit_store(store: &Store, mut receipts: Receipts) -> Result<Checked, Cod
     let moment = store.db().unchecked_transaction()?;
     receipts.of_store(store)?;
     let has_keys = receipts.has_keys();
+    let mut openings = std::mem::take(&mut receipts.openings);
     let (mut audit, mut scan) = (receipts.audit(), Scan::default());
     let report = check_chains(store, |row| {
         audit.push(row);
         scan.push(row);
+        openings.iter_mut().for_each(|opening| opening.push(row));
     })?;
     drop(moment);
     let findings = audit.finish();
     let erasures = scan.conclude(&report, &findings, has_keys);
     let plain = report.chains.iter().map(|chain| chain.rows).sum();
-    Ok(Checked::of(report, findings, erasures, Found { plain, ..Found::default() }))
+    Ok(Checked::of(report, findings, erasures, openings, Found { plain, ..Found::default() }))
 }
 
 fn check_chains(store: &Store, mut each: impl FnMut(&Row)) -> Result<Report, Code> {
@@ -311,8 +319,13 @@ mod tests {
             assert!(Size::parse(wrong).is_err(), "{wrong}");
         }
         let found = Found { plain: 5, ..Found::default() };
-        let checked =
-            Checked { report: verify(chain(5)), findings: Findings::default(), erasures: Erasures::default(), found };
+        let checked = Checked {
+            report: verify(chain(5)),
+            findings: Findings::default(),
+            erasures: Erasures::default(),
+            continuity: Vec::new(),
+            found,
+        };
         let report = &checked.report;
         let id = report.chains[0].chain.clone();
         let tails = |chain: Option<&str>, rows| missing_tails(report, &[Size { chain: chain.map(Into::into), rows }]);

@@ -2,6 +2,7 @@
 
 use super::support::*;
 use nymtrail::core::note::{Checkpoint, Note};
+use nymtrail::core::opening::{close_body, next_key};
 use nymtrail::core::proof::Proof;
 use nymtrail::core::row::Row;
 use nymtrail_collector::audit::Receipts;
@@ -157,14 +158,16 @@ async fn a_pseudonym_is_found_as_a_value_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn a_whole_chain_keeps_its_first_row_unless_that_is_named() {
-    let (collector, rows) = (Collector::new(), chain(1, 6));
+async fn a_whole_chain_keeps_its_first_row_and_its_closing_one_unless_they_are_named() {
+    let (collector, mut rows) = (Collector::new(), chain(1, 6));
+    let body = close_body(&next_key(&"1f".repeat(32), &"2e".repeat(32)));
+    rows.push(head(&rows[5]).append(body, "0f".repeat(16), NOW + 9));
     collector.post_rows(&rows).await;
     let which = erase::Which::Chain(rows[0].chain[..10].into());
     assert_eq!(erase_which(&collector, &which, "retention").unwrap().rows.len(), 5);
     let kept = collector.rows();
-    assert_eq!(kept[0], rows[0]);
-    assert!(kept[1..].iter().all(|row| row.body.is_none() && row.salt.is_none()));
+    assert_eq!((&kept[0], &kept[6]), (&rows[0], &rows[6]));
+    assert!(kept[1..6].iter().all(|row| row.body.is_none() && row.salt.is_none()));
     assert_eq!(erase_row(&collector, &rows[0], "retention").rows.len(), 1);
     let (code, verdict) = verdict(&collector);
     assert_eq!((code, of_chain(&verdict, &rows[0])["erasures"]["logged"].as_u64()), (0, Some(6)));

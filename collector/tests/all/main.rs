@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cli;
+mod continuity;
 mod delivery;
 mod erase;
 mod erased;
