@@ -146,7 +146,7 @@ export function makeTransport(
     try {
       const settlement = endpoint.settle(response, batch)
       events = letters(settlement)
-      after = typeof settlement === 'object' ? settlement.afterMs : undefined
+      after = typeof settlement === 'object' ? wait(settlement.afterMs) : undefined
     } catch {
       // Told below.
     }
@@ -191,10 +191,16 @@ function letters(settlement: Settlement): string {
   return (typeof events === 'string' ? [events] : events).map((outcome) => LETTERS[outcome] ?? '?').join('')
 }
 
+/**
+ * A wait as the core takes it, in whole ms. NaN, Infinity and what lies behind us are no wait; nor is 0, or a service
+ * that says so each time would be asked without end.
+ */
+const wait = (ms = 0): number | undefined =>
+  ms > 0 && ms < Infinity ? Math.min(Math.ceil(ms), Number.MAX_SAFE_INTEGER) : undefined
+
 /** `Retry-After`, seconds or a date, in ms from now; a date is measured by the server's clock if that is known. */
 function retryAfter(headers: Headers): number | undefined {
   const value = headers.get('retry-after') ?? ''
   const now = Date.parse(headers.get('date') ?? '') || Date.now()
-  const after = /^\d+$/.test(value.trim()) ? 1000 * Number(value) : Date.parse(value) - now
-  return after >= 0 ? after : undefined
+  return wait(/^\d+$/.test(value.trim()) ? 1000 * Number(value) : Date.parse(value) - now)
 }

@@ -128,7 +128,7 @@ struct VerifyArgs {
     /// How to print the verdict
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// The level of assurance to insist on; this version checks `chained` and `receipted`
+    /// The level of assurance to insist on; this version checks all but `witnessed`
     #[arg(long, value_enum, default_value_t = Level::Chained)]
     require: Level,
     /// How many rows a chain is known to have, as N or CHAIN=N: fewer means that its tail was cut off. May be repeated
@@ -282,7 +282,7 @@ fn verify_input(args: &VerifyArgs) -> Result<u8, Failure> {
         Format::Json => format!("{}\n", report::to_json(&checked, &tails)),
     })?;
     Ok(match report::verdict(&checked, &tails) {
-        "holds" => reached(args.require, checked.report.level),
+        "holds" => reached(args.require, checked.report.level, checked.signed),
         "half_erased" | "unchecked" => 3,
         _ => 2,
     })
@@ -298,21 +298,22 @@ fn verify_proof(args: &VerifyArgs, proof: &Proof, keys: &[Vkey]) -> Result<u8, F
         Format::Json => format!("{}\n", prove::to_json(proof, verdict)),
     })?;
     Ok(match verdict {
-        Verdict::Holds(_) => reached(args.require, verdict.level()),
+        Verdict::Holds(_) => reached(args.require, verdict.level(), false),
         Verdict::Unchecked => 3,
         Verdict::NotIncluded | Verdict::Forged => 2,
     })
 }
 
 /// The exit code for what holds at this level. A receipt is the collector's word, so it is not the device's, nor a witness's.
-fn reached(required: Level, level: &str) -> u8 {
+fn reached(required: Level, level: &str, signed: bool) -> u8 {
     let reached = match required {
         Level::Chained => true,
+        Level::Signed => signed,
         Level::Receipted => level == "receipted",
-        Level::Signed | Level::Witnessed => false,
+        Level::Witnessed => false,
     };
     if !reached {
-        eprintln!("nymtrail: all holds, but only at the level `{level}`; this version checks none above `receipted`");
+        eprintln!("nymtrail: all holds, but only at the level `{level}`, which is not the one asked for");
     }
     if reached { 0 } else { 3 }
 }

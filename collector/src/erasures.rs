@@ -5,6 +5,7 @@
 
 use crate::audit::Findings;
 use crate::operator::{self, Erasure};
+use nymtrail::core::note::Vkey;
 use nymtrail::core::row::Row;
 use nymtrail::core::verify::{Outcome, Report};
 use serde_json::{Value, json};
@@ -49,20 +50,27 @@ struct Chain {
     whole: Places,
 }
 
+/// A chain that calls itself an operator's.
+#[derive(Clone, Debug)]
+struct Operator {
+    key: [u8; 32],
+    /// Its records, each with its own seq.
+    records: Vec<(u64, Erasure)>,
+}
+
 /// What the rows say of erasures. Rows come ordered by chain, seq and link.
 #[derive(Clone, Debug, Default)]
 pub struct Scan {
     chains: BTreeMap<String, Chain>,
-    /// Of each chain that calls itself an operator's the records, with their own seq.
-    operators: BTreeMap<String, Vec<(u64, Erasure)>>,
+    operators: BTreeMap<String, Operator>,
 }
 
 impl Scan {
     /// Takes the next row.
     pub fn push(&mut self, row: &Row) {
-        if operator::is_opening(row) {
-            self.operators.entry(row.chain.clone()).or_default();
-        } else if let Some(records) = self.operators.get_mut(&row.chain)
+        if let Some(key) = operator::opens(row) {
+            self.operators.entry(row.chain.clone()).or_insert(Operator { key, records: Vec::new() });
+        } else if let Some(Operator { records, .. }) = self.operators.get_mut(&row.chain)
             && let Some(erasure) = row.body.as_deref().and_then(Erasure::parse)
         {
             records.push((row.seq, erasure));
@@ -80,21 +88,23 @@ impl Scan {
         }
     }
 
-    /// What follows from it. `must_be_logged` says that the rows come from a store, in which the log has to be, and that its
-    /// signatures can be checked.
-    pub fn conclude(self, report: &Report, findings: &Findings, must_be_logged: bool) -> Erasures {
+    /// What follows from it, with these public keys of collectors. `must_be_logged`: the rows come from a store, in which the
+    /// log has to be.
+    pub fn conclude(self, report: &Report, findings: &Findings, keys: &[Vkey], must_be_logged: bool) -> Erasures {
         let holds =
             |id: &String| report.chains.iter().any(|chain| chain.chain == *id && chain.verdict == Outcome::Holds);
-        let signed = |id: &String| {
-            let found = findings.chains.get(id).filter(|found| found.class.is_none() && holds(id));
-            found.and_then(|found| found.own)
+        // How many rows of an operator's chain count.
+        let signed = |id: &String, key: &[u8; 32]| {
+            let is_known = keys.iter().any(|known| known.key == *key);
+            let found = findings.chains.get(id).filter(|found| is_known && found.class.is_none() && holds(id));
+            found.and_then(|found| found.signed)
         };
-        let is_checked = must_be_logged || self.operators.keys().any(|id| signed(id).is_some());
+        let is_checked = must_be_logged && !keys.is_empty()
+            || self.operators.iter().any(|(id, operator)| signed(id, &operator.key).is_some());
         let mut logged: BTreeMap<&str, BTreeMap<u64, &str>> = BTreeMap::new();
-        for (id, records) in &self.operators {
-            for (_, Erasure { chain, seq, why }) in
-                records.iter().filter(|(at, _)| signed(id).is_some_and(|size| *at < size))
-            {
+        for (id, Operator { key, records }) in &self.operators {
+            let size = signed(id, key).unwrap_or(0);
+            for (_, Erasure { chain, seq, why }) in records.iter().filter(|(at, _)| *at < size) {
                 logged.entry(chain).or_default().insert(*seq, why);
             }
         }

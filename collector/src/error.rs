@@ -75,6 +75,16 @@ codes! {
     /// Another row holds this place in the chain.
     Fork = "fork", Some(409), "another row holds this place in the chain; start a new chain and send these events there";
 
+    // One checkpoint of a device. The rows beside it are taken as without it.
+    /// A checkpoint that isn't one of a chain of this deployment.
+    MalformedCheckpoint = "malformed_checkpoint", Some(200), "this is no checkpoint of a chain of this deployment; the rows beside it were judged without it";
+    /// A checkpoint of a chain without a key.
+    NoDeviceKey = "no_device_key", Some(200), "the chain's first row names no key or is not here, so its checkpoints can't be checked";
+    /// A checkpoint with another key's signature.
+    BadSignature = "bad_signature", Some(200), "the checkpoint is not signed by the key that the chain's first row names";
+    /// A checkpoint over rows that aren't here.
+    CheckpointAhead = "checkpoint_ahead", Some(200), "the checkpoint covers rows that are not here; send it again with or after them";
+
     /// A demo without events.
     NothingToDamage = "nothing_to_damage", Some(409), "there is no undamaged event in the chain in use; send one first";
 

@@ -4,10 +4,11 @@
 //! The file holds one line, `PRIVATE+KEY+<name>+<id>+<base64>`, the form that Go's `note` package gave such keys.
 
 use crate::error::Code;
+use crate::signing::NoteKey;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use nymtrail::core::hex;
-use nymtrail::core::note::{self, Checkpoint, Note, Signed, Vkey, log_key_id};
+use nymtrail::core::note::{self, Checkpoint, Note, Signed, Vkey};
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -103,7 +104,7 @@ impl Signer {
     pub fn sign_own(&self, checkpoint: &Checkpoint) -> note::Signature {
         let name = checkpoint.origin.clone();
         let bytes = self.key.sign(checkpoint.text().as_bytes()).to_bytes().into();
-        note::Signature { id: log_key_id(&name, &self.vkey.key), name, bytes }
+        note::Signature { id: NoteKey::ed25519(&name, self.vkey.key).id(), name, bytes }
     }
 
     /// Whether this very key signed the note.
@@ -116,7 +117,7 @@ impl Signer {
 pub fn judge(note: &Note, keys: &[Vkey]) -> Signed {
     let mut signed = Signed::ByAnother;
     for key in keys {
-        match key.judge(note, verify) {
+        match key.judge(note, verify_ed25519) {
             Signed::Badly => return Signed::Badly,
             Signed::At(time) => signed = Signed::At(time),
             Signed::ByAnother => {}
@@ -125,22 +126,8 @@ pub fn judge(note: &Note, keys: &[Vkey]) -> Signed {
     signed
 }
 
-/// Whether one of these keys signed the note as the writer of the chain of this origin. `None`: no line claims so.
-pub fn judge_own(note: &Note, origin: &str, keys: &[Vkey]) -> Option<bool> {
-    let mut signed = None;
-    for key in keys {
-        let id = log_key_id(origin, &key.key);
-        for line in note.signatures.iter().filter(|line| line.name == origin && line.id == id) {
-            let signature = line.bytes.as_slice().try_into();
-            let good = signature.is_ok_and(|signature| verify(&key.key, note.text.as_bytes(), signature));
-            signed = Some(good && signed != Some(false)); // one bad line spoils it
-        }
-    }
-    signed
-}
-
-/// Strictly: a key of small order, for which signatures hold for more than one message, is none.
-fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+/// Whether an Ed25519 signature is good. Strictly: a key of small order, for which signatures hold for more than one message, is none.
+pub fn verify_ed25519(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     let key = VerifyingKey::from_bytes(key);
     key.is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
 }
@@ -251,35 +238,12 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_its_own_is_signed_by_its_writer() {
-        let (signer, other) = (Signer::new("shop", &[5; 32]), Signer::new("shop", &[6; 32]));
-        let checkpoint = Checkpoint { origin: "shop/a".into(), size: 2, root: Hash([1; 32]) };
-        let mut note = signer.sign(&checkpoint, 77);
-        let judge = |note: &Note, keys: &[Vkey]| judge_own(note, "shop/a", keys);
-        let ours = [other.vkey.clone(), signer.vkey.clone()];
-        assert_eq!(judge(&note, &ours), None, "a cosignature is another thing");
-        note.signatures.insert(0, signer.sign_own(&checkpoint));
-        assert_eq!((judge(&note, &ours), judge(&note, &ours[..1])), (Some(true), None));
-        assert_eq!(judge_own(&note, "shop/b", &ours), None);
-        assert!(signer.signed(&note.to_string()), "both lines stand side by side");
-        let parsed = Note::parse(&note.to_string()).unwrap();
-        assert_eq!(judge(&parsed, &ours), Some(true));
-        for byte in 0..64 {
-            let mut changed = note.clone();
-            changed.signatures[0].bytes[byte] ^= 1;
-            assert_eq!(judge(&changed, &ours), Some(false), "{byte}");
-        }
-        note.signatures.push(note::Signature { bytes: vec![0; 3], ..note.signatures[0].clone() });
-        assert_eq!(judge(&note, &ours), Some(false), "one bad line spoils it");
-    }
-
-    #[test]
     fn a_key_of_small_order_signs_nothing() {
         let mut weak = [0; 32];
         weak[0] = 1; // the neutral element: the signature (R = it, s = 0) would hold for every message
         let mut signature = [0; 64];
         signature[0] = 1;
-        assert!(!verify(&weak, b"anything", &signature));
+        assert!(!verify_ed25519(&weak, b"anything", &signature));
     }
 
     #[test]

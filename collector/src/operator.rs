@@ -7,12 +7,12 @@
 use crate::error::Code;
 use crate::ingest::{Answer, RowAnswer, Taken};
 use crate::keys::Signer;
-use crate::receipts;
+use crate::receipts::{self, root_at};
 use crate::store::read_row;
 use nymtrail::core::chain::{Head, NO_HEAD};
 use nymtrail::core::hex;
 use nymtrail::core::json::{self, Object};
-use nymtrail::core::note::{Checkpoint, Note};
+use nymtrail::core::note::{Checkpoint, Note, origin};
 use nymtrail::core::row::Row;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -54,12 +54,11 @@ pub fn is_reason(why: &str) -> bool {
     (1..=32).contains(&why.len()) && why.chars().all(allowed)
 }
 
-/// Whether a row opens a chain of an operator, by what it says itself.
-pub fn is_opening(row: &Row) -> bool {
-    let says_so = |body: &String| {
-        json::parse(body).is_some_and(|value| value.get("x").and_then(json::Value::as_text) == Some("operator"))
-    };
-    row.seq == 0 && row.body.as_ref().is_some_and(says_so)
+/// The key of an operator's chain, if the row opens one by what it says itself.
+pub fn opens(row: &Row) -> Option<[u8; 32]> {
+    let body = json::parse(row.body.as_deref().filter(|_| row.seq == 0)?)?;
+    let text = |name| body.get(name).and_then(json::Value::as_text);
+    (text("x") == Some("operator") && text("alg") == Some("Ed25519")).then(|| hex::decode(text("pk")?)).flatten()
 }
 
 /// The ids of the operator's chains, the one in use last.
@@ -107,20 +106,16 @@ pub fn record(
     for Row { chain, seq, link, t, salt, body, bc, gprev } in &rows {
         insert.execute(params![chain, seq, t, gprev, salt, body, bc, link])?;
     }
+    let size = head.seq + 1;
+    let Some(root) = root_at(db, &head.chain, size)? else { return Ok(None) };
+    let checkpoint = Checkpoint { origin: origin(deployment, &head.chain), size, root };
+    let note = Note { text: checkpoint.text(), signatures: vec![signer.sign_own(&checkpoint)] };
+    let mut keep = db.prepare_cached("INSERT OR REPLACE INTO device_checkpoints VALUES (?, ?, ?, ?)")?;
+    keep.execute(params![head.chain, size, root.hex(), note.to_string()])?;
     let stored =
         |row: &Row| RowAnswer { chain: Some(row.chain.clone()), seq: Some(row.seq), outcome: Ok(Taken::Stored) };
     let answer = Answer::of(rows.iter().map(stored).collect());
-    let receipt = receipts::issue(db, signer, deployment, &answer, now)?.remove(&head.chain);
-    let signed = receipt.and_then(|text| {
-        let mut note = Note::parse(&text)?;
-        let checkpoint = Checkpoint::parse(&note.text)?;
-        note.signatures.insert(0, signer.sign_own(&checkpoint));
-        Some((checkpoint.size, note.to_string()))
-    });
-    let Some((size, note)) = signed else { return Ok(None) };
-    let mut keep = db.prepare_cached("UPDATE checkpoints SET note = ? WHERE chain = ? AND size = ?")?;
-    keep.execute(params![note, head.chain, size])?;
-    Ok(Some(note))
+    Ok(receipts::issue(db, signer, deployment, &answer, now)?.remove(&head.chain))
 }
 
 /// Where to go on; `None` if there is no chain yet, or only one under another key.

@@ -40,7 +40,7 @@ pub fn verdict(Checked { report, findings, erasures, continuity, .. }: &Checked,
 /// The verdict as JSON: the library's own, with what the checkpoints say of each chain, `missing_tail` of those that are too
 /// short, the chains that are missing, and how the rows were found.
 pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
-    let Checked { report, findings, erasures, continuity, found } = checked;
+    let Checked { report, findings, erasures, continuity, found, .. } = checked;
     let is_here = |chain: &String| report.chains.iter().any(|other| other.chain == *chain);
     let named = tails.iter().map(|tail| &tail.chain).chain(findings.chains.keys());
     let gone: BTreeSet<&String> = named.filter(|chain| !is_here(chain)).collect();
@@ -52,6 +52,7 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
     if !continuity.is_empty() {
         value["continuity"] = continuity.iter().map(Continued::json).collect();
     }
+    value["signed"] = checked.signed.into();
     let Found { plain, named, attributes, without } = found;
     value["found"] = json!({"plain": plain, "named": named, "attributes": attributes, "without": without});
     for (chain, known) in value["chains"].as_array_mut().into_iter().flatten().zip(&all.chains) {
@@ -60,8 +61,17 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
         if let Some(said) = said {
             let (size, time) = said.receipted.unzip();
             chain["checkpoints"] = json!({"count": said.checkpoints, "unchecked": said.unchecked, "receipted": size,
-                "signed_at": time, "class": said.class.map(Class::as_str), "at": said.at});
-            chain["level"] = if said.is_receipted(known) { "receipted" } else { "chained" }.into();
+                "signed_at": time, "class": said.class.map(Class::as_str), "at": said.at,
+                "signed": said.signed, "keyless": said.keyless});
+            if let Some(notes) = &said.evidence {
+                chain["checkpoints"]["evidence"] = json!(notes);
+            }
+            let level = match (said.is_receipted(known), said.is_signed(known)) {
+                (true, _) => "receipted",
+                (_, true) => "signed",
+                _ => "chained",
+            };
+            chain["level"] = level.into();
         }
         if let Some(tail) = tail {
             chain["missing_tail"] = tail.missing.into();
@@ -97,7 +107,7 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
 
 /// The verdict in words: two lines or more a chain, then a summary.
 pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
-    let Checked { report, findings, erasures, continuity, found } = checked;
+    let Checked { report, findings, erasures, continuity, found, .. } = checked;
     let mut out = String::new();
     for chain in &report.chains {
         // Writing to a String can't fail.
@@ -140,6 +150,9 @@ pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
         "receipted" => {
             "is every row as it was linked, and each chain as long and the\n             same as when the collector signed it. It can't show chains dropped together with their checkpoints (--receipts\n             that were kept elsewhere can), or what was never sent."
         }
+        "signed" => {
+            "is every row as it was linked, and each chain as long and the\n             same as when its device signed it. It can't show chains dropped together with their checkpoints, chains made\n             up as a whole, or what was never sent."
+        }
         _ => {
             "is every row as it was linked, is none missing between two others. It can't show\n             rows missing at the end of a chain (--receipts or --expect-size can), or chains made up or dropped as a whole."
         }
@@ -158,10 +171,19 @@ fn checkpoints_in_words(said: &audit::Found) -> String {
         let _ =
             write!(words, "; the signatures of {} were not checked: none of the keys at hand (--key)", said.unchecked);
     }
+    if let Some(size) = said.signed {
+        let _ = write!(words, "; signed by its device up to {}", count(size, "row"));
+    }
+    if said.keyless > 0 {
+        let _ = write!(words, "; {} of the device not checked: the first row names no key", said.keyless);
+    }
     words.push('\n');
     if let (Some(class), Some(at)) = (said.class, said.at) {
         let word = class.as_str().to_uppercase();
         let _ = writeln!(words, "  {word}: {} (the checkpoint of {})", class.in_words(), count(at, "row"));
+    }
+    for note in said.evidence.iter().flatten() {
+        words.extend(note.lines().map(|line| format!("  | {line}\n")));
     }
     words
 }

@@ -3,7 +3,7 @@
 //!
 //! What holds and what does not is decided by `nymtrail::core::verify`, the code that runs in the browser.
 
-use crate::audit::{Findings, Receipts};
+use crate::audit::{self, Findings, Receipts};
 use crate::columns::{Finds, Found};
 use crate::continuity::{Continued, Continuity};
 use crate::erasures::{Erasures, Scan};
@@ -33,22 +33,26 @@ pub struct Checked {
     pub continuity: Vec<Continued>,
     /// How many rows there were in which form.
     pub found: Found,
+    /// Whether each chain is, to its last row, what its device signed. A chain may be receipted without.
+    pub signed: bool,
 }
 
 impl Checked {
     fn of(mut report: Report, findings: Findings, erasures: Erasures, openings: Vec<Continuity>, found: Found) -> Self {
         let continuity = openings.into_iter().map(|opening| opening.conclude(&report)).collect();
-        let is_receipted =
-            |chain: &ChainVerdict| findings.chains.get(&chain.chain).is_some_and(|found| found.is_receipted(chain));
-        let is_erased_well = erasures.class().is_none() && report.chains.iter().all(|chain| chain.half_erased == 0);
-        if report.chains.iter().all(is_receipted)
-            && findings.class().is_none()
-            && findings.unchecked == 0
-            && is_erased_well
-        {
-            report.level = "receipted";
-        }
-        Self { report, findings, erasures, continuity, found }
+        let erased_well = erasures.class().is_none() && report.chains.iter().all(|chain| chain.half_erased == 0);
+        let checked = findings.class().is_none() && findings.unchecked == 0 && erased_well;
+        let reached = |of: fn(&audit::Found, &ChainVerdict) -> bool| {
+            let each = |chain: &ChainVerdict| findings.chains.get(&chain.chain).is_some_and(|found| of(found, chain));
+            checked && report.chains.iter().all(each)
+        };
+        let (signed, receipted) = (reached(audit::Found::is_signed), reached(audit::Found::is_receipted));
+        report.level = match (receipted, signed) {
+            (true, _) => "receipted",
+            (_, true) => "signed",
+            _ => report.level,
+        };
+        Self { report, findings, erasures, continuity, found, signed }
     }
 }
 
@@ -116,7 +120,7 @@ pub fn check_rows(input: impl BufRead) -> Result<Checked, Failure> {
 /// What [`forms::read_rows`] reports.
 pub fn audit_rows(input: impl BufRead, mut receipts: Receipts) -> Result<Checked, Failure> {
     let Finds { rows, found, .. } = forms::read_rows(input)?;
-    let mut openings = std::mem::take(&mut receipts.openings);
+    let (keys, mut openings) = (receipts.keys().to_vec(), std::mem::take(&mut receipts.openings));
     let (mut audit, mut scan) = (receipts.audit(), Scan::default());
     let report = verify_each(rows, |row| {
         audit.push(row);
@@ -124,7 +128,7 @@ pub fn audit_rows(input: impl BufRead, mut receipts: Receipts) -> Result<Checked
         openings.iter_mut().for_each(|opening| opening.push(row));
     });
     let findings = audit.finish();
-    let erasures = scan.conclude(&report, &findings, false);
+    let erasures = scan.conclude(&report, &findings, &keys, false);
     Ok(Checked::of(report, findings, erasures, openings, found))
 }
 
@@ -144,8 +148,7 @@ pub fn audit_store(store: &Store, mut receipts: Receipts) -> Result<Checked, Cod
     // Rows and checkpoints of one moment, though a collector goes on writing.
     let moment = store.db().unchecked_transaction()?;
     receipts.of_store(store)?;
-    let has_keys = receipts.has_keys();
-    let mut openings = std::mem::take(&mut receipts.openings);
+    let (keys, mut openings) = (receipts.keys().to_vec(), std::mem::take(&mut receipts.openings));
     let (mut audit, mut scan) = (receipts.audit(), Scan::default());
     let report = check_chains(store, |row| {
         audit.push(row);
@@ -154,7 +157,7 @@ pub fn audit_store(store: &Store, mut receipts: Receipts) -> Result<Checked, Cod
     })?;
     drop(moment);
     let findings = audit.finish();
-    let erasures = scan.conclude(&report, &findings, has_keys);
+    let erasures = scan.conclude(&report, &findings, &keys, true);
     let plain = report.chains.iter().map(|chain| chain.rows).sum();
     Ok(Checked::of(report, findings, erasures, openings, Found { plain, ..Found::default() }))
 }
@@ -325,6 +328,7 @@ mod tests {
             erasures: Erasures::default(),
             continuity: Vec::new(),
             found,
+            signed: false,
         };
         let report = &checked.report;
         let id = report.chains[0].chain.clone();

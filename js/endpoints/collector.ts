@@ -52,11 +52,11 @@ export function collector(url: string, { gzip = false }: CollectorOptions = {}):
     settle(response, { rows }) {
       const { status, text } = response
       // Something is wrong with how the batch was packed, at either end or between, and not with its events.
-      if (status === 415 || (status === 400 && text.includes('"malformed_gzip"'))) return 'retry'
+      if (status === 400 && text.includes('"malformed_gzip"')) return 'retry'
       // The salt of the rows' epoch is gone at the collector: it will never take them.
       if (status === 422) return 'drop'
       // Only results acknowledge: a success without them is of someone else, such as a proxy.
-      if ((status < 200 || status > 299) && status !== 409) return status === 403 ? 'retry' : settleByStatus(response)
+      if ((status < 200 || status > 299) && status !== 409) return settleByStatus(response)
       const results: { status: string; code?: string }[] = JSON.parse(text).results
       if (results.length !== rows.length) return 'retry'
       const taken = (result: string) => result === 'stored' || result === 'duplicate'

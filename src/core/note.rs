@@ -16,8 +16,6 @@ use alloc::{string::String, vec::Vec};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use core::fmt;
 
-/// The signature type of a log's own Ed25519 signature.
-const LOG: u8 = 1;
 /// The signature type of a timestamped Ed25519 cosignature.
 const COSIGNATURE: u8 = 4;
 const DASH: &str = "\u{2014} ";
@@ -145,7 +143,14 @@ impl Vkey {
 
     /// The id: what a signature names its key by, beside the name.
     pub fn id(&self) -> [u8; 4] {
-        key_id(&self.name, COSIGNATURE, &self.key)
+        use sha2::{Digest, Sha256};
+        let hash: [u8; 32] = Sha256::new_with_prefix(&self.name)
+            .chain_update([b'\n', COSIGNATURE])
+            .chain_update(self.key)
+            .finalize()
+            .into();
+        let [a, b, c, d, ..] = hash;
+        [a, b, c, d]
     }
 
     /// Whether the note is signed by this key. `verify(key, message, signature)` says whether an Ed25519 signature is good.
@@ -180,19 +185,6 @@ impl fmt::Display for Vkey {
         let key = [&[COSIGNATURE], &self.key[..]].concat();
         f.write_str(&[&self.name, hex::encode(&self.id()).as_str(), &encode(&key)].join("+"))
     }
-}
-
-/// The id of the Ed25519 key with which the log of this origin signs its own checkpoints: over the text, and under its
-/// origin as the name.
-pub fn log_key_id(origin: &str, key: &[u8; 32]) -> [u8; 4] {
-    key_id(origin, LOG, key)
-}
-
-fn key_id(name: &str, kind: u8, key: &[u8; 32]) -> [u8; 4] {
-    use sha2::{Digest, Sha256};
-    let hash: [u8; 32] = Sha256::new_with_prefix(name).chain_update([b'\n', kind]).chain_update(key).finalize().into();
-    let [a, b, c, d, ..] = hash;
-    [a, b, c, d]
 }
 
 /// What a key says about a note.

@@ -6,6 +6,7 @@ mod body;
 mod demo;
 mod reply;
 
+use crate::device;
 use crate::epochs;
 use crate::error::Code;
 use crate::ingest::{self, Batch};
@@ -195,10 +196,12 @@ async fn take_batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body)
         let batch =
             if gzipped { Batch::read(&body::unpack(&body, app.config.max_body)?)? } else { Batch::read(&body)? };
         drop(body);
-        let now = (app.clock)();
-        batch.check(&app.deployment, app.period, now)?;
+        batch.check(&app.deployment, app.period, (app.clock)())?;
         app.writer().write(|tx| {
             let mut answer = ingest::take(tx, &batch)?;
+            device::take(tx, &app.deployment, &batch, &mut answer)?;
+            // The time is taken while nobody else writes: what was signed later says so.
+            let now = (app.clock)();
             answer.receipt = receipts::issue(tx, &app.signer, &app.deployment, &answer, now)?;
             operator::record(tx, &app.signer, &app.deployment, &ingest::came_erased(&batch, &answer), now)?;
             Ok(answer)

@@ -1,14 +1,15 @@
 //! Erasure by the operator: what goes, what stays, what is logged, and what the verifier says of it.
 
 use super::support::*;
-use nymtrail::core::note::{Checkpoint, Note};
+use nymtrail::core::note::{Checkpoint, Note, Signed};
 use nymtrail::core::opening::{close_body, next_key};
 use nymtrail::core::proof::Proof;
 use nymtrail::core::row::Row;
 use nymtrail_collector::audit::Receipts;
 use nymtrail_collector::error::Code;
-use nymtrail_collector::keys::{Signer, judge_own};
+use nymtrail_collector::keys::Signer;
 use nymtrail_collector::operator::{self, ARRIVED, Erasure};
+use nymtrail_collector::signing::NoteKey;
 use nymtrail_collector::store::{Expected, Store};
 use nymtrail_collector::{erase, prove, verify};
 use rusqlite::{Connection, params};
@@ -270,7 +271,7 @@ async fn the_log_is_signed_by_its_writer_and_receipted() {
     let log = collector.split_rows().1;
     let checkpoint = Checkpoint::parse(&note.text).unwrap();
     assert_eq!((checkpoint.size, checkpoint.root), (2, root(&log)));
-    assert_eq!(judge_own(&note, &checkpoint.origin, &[collector.vkey()]), Some(true));
+    assert_eq!(NoteKey::ed25519(&checkpoint.origin, collector.vkey().key).judge(&note), Signed::At(0));
     assert!(Signer::read(&collector.path(), "shop").unwrap().unwrap().signed(&note.to_string()));
     let opening: Value = serde_json::from_str(log[0].body.as_deref().unwrap()).unwrap();
     assert_eq!(opening["pk"], nymtrail::core::hex::encode(&collector.vkey().key));
@@ -279,7 +280,10 @@ async fn the_log_is_signed_by_its_writer_and_receipted() {
     let kept = Note::parse(&erase_row(&collector, &rows[3], "art17").receipt.unwrap()).unwrap();
     std::fs::write(collector.dir.path().join("kept"), kept.to_string()).unwrap();
     outside(&collector).execute("DELETE FROM events WHERE chain = ? AND seq > 2", [&log[0].chain]).unwrap();
-    outside(&collector).execute("DELETE FROM checkpoints WHERE chain = ? AND size > 3", [&log[0].chain]).unwrap();
+    for table in ["checkpoints", "device_checkpoints"] {
+        let delete = format!("DELETE FROM {table} WHERE chain = ? AND size > 3");
+        outside(&collector).execute(&delete, [&log[0].chain]).unwrap();
+    }
     assert_eq!(word(&collector), (2, "unproven".into()));
     let found = run(collector.dir.path(), &["verify", "a.db", "--receipts", "kept", "--format", "json"], b"");
     assert_eq!((found.0, serde_json::from_str::<Value>(&found.1).unwrap()["verdict"].clone()), (2, "truncated".into()));

@@ -12,6 +12,7 @@ mod process;
 mod proofs;
 mod properties;
 mod receipts;
+mod signed;
 mod support;
 mod tampering;
 mod unavailable;
