@@ -3,6 +3,7 @@
 //! [`Receipts`] gathers what was signed, from the store and from whoever kept it elsewhere. [`Audit`] is then shown the rows,
 //! one after the other, and compares roots on the way.
 
+use crate::continuity::Continuity;
 use crate::error::Code;
 use crate::forms::Failure;
 use crate::keys::judge;
@@ -160,12 +161,19 @@ pub struct Receipts {
     entries: BTreeMap<String, Vec<Entry>>,
     findings: Findings,
     given: Vec<(Note, Checkpoint)>,
+    /// Openings of continuity to check on the way.
+    pub openings: Vec<Continuity>,
 }
 
 impl Receipts {
     /// None yet, to be checked with these keys.
     pub fn new(keys: Vec<Vkey>) -> Self {
         Self { keys, ..Self::default() }
+    }
+
+    /// The keys that signatures are checked with.
+    pub fn keys(&self) -> &[Vkey] {
+        &self.keys
     }
 
     /// Uses this key too, if there is no other.

@@ -1,6 +1,9 @@
 //! The command line: its words, its help, and the exit code of each command.
 
+mod erase;
+
 use crate::audit::Receipts;
+use crate::continuity::Continuity;
 use crate::epochs;
 use crate::error::Code;
 use crate::export::export;
@@ -37,8 +40,9 @@ const EXAMPLES: &str = "Examples:
   nymtrail prove 0d0624f6 41 -o row.tlog-proof       a file that shows that this row was taken
   nymtrail keys show                                 the key of the receipts; which epochs there are, which salts are destroyed";
 
-const VERIFY_EXAMPLES: &str = "Exit code: 0 every chain holds; 1 the check could not run; 2 a chain was altered or cut;
-           3 all hold, but not at the level asked for with --require, or a receipt could not be checked.
+const VERIFY_EXAMPLES: &str = "Exit code: 0 every chain holds; 1 the check could not run; 2 a chain was altered, cut, or erased without a record;
+           3 all hold, but not at the level asked for with --require, a receipt could not be checked, or an erasure is to be
+           finished.
 
 Examples:
   nymtrail verify nymtrail.db
@@ -66,6 +70,9 @@ enum Command {
     Verify(VerifyArgs),
     /// Write a file that shows that a row was taken, to whoever has the collector's public key
     Prove(ProveArgs),
+    /// Erase events: body and salt go, the commitment stays, and the erasure is logged in the operator's own chain
+    #[command(after_help = erase::EXAMPLES)]
+    Erase(erase::Args),
     /// Write all rows to standard output as NDJSON, ordered by chain and seq
     Export(ExportArgs),
     /// The key of the receipts and the epochs' salts: show what there is, rotate what is due
@@ -139,6 +146,9 @@ struct VerifyArgs {
     /// Write the verdict as a page for people too: one HTML file that needs nothing else, with a time line for each chain
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
+    /// What trail.continuity() gave: shows that one chain goes on with the device of another. May be repeated
+    #[arg(long, value_name = "FILE")]
+    opening: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -208,6 +218,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Serve(args) => run_serve(args).map(|()| 0),
         Command::Verify(args) => return run_verify(&args),
         Command::Prove(args) => run_prove(&args).map(|()| 0),
+        Command::Erase(args) => erase::run(&args).map(|()| 0),
         Command::Export(args) => Store::read(&args.db)
             .and_then(|store| export(&store, args.chain.as_deref(), io::BufWriter::new(io::stdout().lock())))
             .map(|()| 0),
@@ -265,6 +276,7 @@ fn verify_input(args: &VerifyArgs) -> Result<u8, Failure> {
     for file in &args.receipts {
         receipts.read(BufReader::new(File::open(file).map_err(|_| Code::CannotRead)?))?;
     }
+    receipts.openings = args.opening.iter().map(|file| Continuity::read(file)).collect::<Result<_, _>>()?;
     let mut timelines = args.report.as_ref().map(|_| Timelines::default());
     let checked = match verify::check_file_drawing(&args.input, receipts, timelines.as_mut())? {
         Input::Rows(checked) => checked,
@@ -282,13 +294,13 @@ fn verify_input(args: &VerifyArgs) -> Result<u8, Failure> {
     })?;
     Ok(match report::verdict(&checked, &tails) {
         "holds" => reached(args.require, checked.report.level, checked.signed),
-        "unchecked" => 3,
+        "half_erased" | "unchecked" => 3,
         _ => 2,
     })
 }
 
 fn verify_proof(args: &VerifyArgs, proof: &Proof, keys: &[Vkey]) -> Result<u8, Failure> {
-    if !args.receipts.is_empty() || !args.expect_size.is_empty() {
+    if !args.receipts.is_empty() || !args.opening.is_empty() || !args.expect_size.is_empty() {
         return Err(Code::ProofAlone.into());
     }
     let verdict = prove::check(proof, keys);

@@ -109,6 +109,12 @@ codes! {
     AmbiguousChain = "ambiguous_chain", None, "several chains begin with that; give more digits of the id";
     /// A row that is not in the store.
     NoRow = "no_row", None, "the chain has no row with that seq";
+    /// An erasure of nothing.
+    NothingToErase = "nothing_to_erase", None, "no event here matches, or it was erased before; the store's files were rewritten all the same";
+    /// An erasure of the log of erasures.
+    OperatorChain = "operator_chain", None, "that is the operator's own chain, in which erasures are logged; nothing of it is erased";
+    /// Erased events of which bytes may be left in a file.
+    NotForgotten = "not_forgotten", None, "the events are erased and that is logged, but another program keeps the store's files busy, so that old bytes may be left in them; run this again";
     /// A row that no checkpoint covers.
     NoCheckpoint = "no_checkpoint", None, "no receipt covers this row yet; it gets one with the next batch of its chain";
     /// Rows that a checkpoint was not made of.
@@ -116,7 +122,9 @@ codes! {
     /// A file that begins as a proof and is none.
     MalformedProof = "malformed_proof", None, "the proof is damaged or cut short; get the file again as `nymtrail prove` wrote it";
     /// A proof among options that are about rows.
-    ProofAlone = "proof_alone", None, "a proof is of one row; leave --receipts and --expect-size out";
+    ProofAlone = "proof_alone", None, "a proof is of one row; leave --receipts, --opening and --expect-size out";
+    /// A file that is no opening.
+    MalformedOpening = "malformed_opening", None, "this is no opening; give the JSON that trail.continuity() gave, with v, old, new, blind, r and pk";
     /// A file of receipts with something else in it.
     MalformedReceipt = "malformed_receipt", None, "this is no receipt; give notes as the collector answered them, or its answers, one a line";
     /// A public key that is none.

@@ -4,10 +4,11 @@
 //! The file holds one line, `PRIVATE+KEY+<name>+<id>+<base64>`, the form that Go's `note` package gave such keys.
 
 use crate::error::Code;
+use crate::signing::NoteKey;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signer as _, SigningKey};
 use nymtrail::core::hex;
-use nymtrail::core::note::{Checkpoint, Note, Signed, Vkey};
+use nymtrail::core::note::{self, Checkpoint, Note, Signed, Vkey};
 pub use nymtrail_verify::proof::{judge, verify_ed25519};
 use std::fmt;
 use std::io::{self, Write};
@@ -97,6 +98,14 @@ impl Signer {
     /// The receipt for a checkpoint: a note that says that it was seen at `time`, in seconds since 1970.
     pub fn sign(&self, checkpoint: &Checkpoint, time: u64) -> Note {
         self.vkey.cosign(checkpoint.text(), time, |message| self.key.sign(message).to_bytes())
+    }
+
+    /// The line that signs the checkpoint of a chain of the collector's own, as a log signs: it is the writer of these rows, not
+    /// only their receiver. No such text can be taken for a cosignature's, whose second line is a time.
+    pub fn sign_own(&self, checkpoint: &Checkpoint) -> note::Signature {
+        let name = checkpoint.origin.clone();
+        let bytes = self.key.sign(checkpoint.text().as_bytes()).to_bytes().into();
+        note::Signature { id: NoteKey::ed25519(&name, self.vkey.key).id(), name, bytes }
     }
 
     /// Whether this very key signed the note.

@@ -7,14 +7,18 @@
 pub mod audit;
 pub mod cli;
 pub mod columns;
+pub mod continuity;
 pub mod device;
 pub mod epochs;
+pub mod erase;
+pub mod erasures;
 pub mod error;
 pub mod export;
 pub mod forms;
 pub mod html;
 pub mod ingest;
 pub mod keys;
+pub mod operator;
 mod parallel;
 mod progress;
 pub mod prove;

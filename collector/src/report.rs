@@ -2,15 +2,17 @@
 
 use crate::audit::{self, Class};
 use crate::columns::Found;
+use crate::continuity::Continued;
 use crate::verify::{Checked, Tail};
+use nymtrail::core::opening::Part;
 use nymtrail::core::verify::{self, ChainCheck, ChainVerdict, Outcome, Report};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 /// The word for the verdict on everything: the first of `tampered`, `rewritten`, `dropped`, `truncated`, `forged`, `foreign`,
-/// `unchecked`, `holds` that applies.
-pub fn verdict(Checked { report, findings, .. }: &Checked, tails: &[Tail]) -> &'static str {
+/// `unproven`, `not_erased`, `discontinuous`, `half_erased`, `unchecked`, `holds` that applies.
+pub fn verdict(Checked { report, findings, erasures, continuity, .. }: &Checked, tails: &[Tail]) -> &'static str {
     let class = findings.class();
     if report.verdict == Outcome::Tampered {
         "tampered"
@@ -22,7 +24,13 @@ pub fn verdict(Checked { report, findings, .. }: &Checked, tails: &[Tail]) -> &'
         "truncated"
     } else if let Some(class) = class {
         class.as_str()
-    } else if findings.unchecked > 0 {
+    } else if let Some(class) = erasures.class() {
+        class
+    } else if continuity.iter().any(|continued| continued.verdict() == Part::Broken) {
+        "discontinuous"
+    } else if report.chains.iter().any(|chain| chain.half_erased > 0) {
+        "half_erased"
+    } else if findings.unchecked > 0 || continuity.iter().any(|continued| continued.verdict() == Part::Unchecked) {
         "unchecked"
     } else {
         "holds"
@@ -32,7 +40,7 @@ pub fn verdict(Checked { report, findings, .. }: &Checked, tails: &[Tail]) -> &'
 /// The verdict as JSON: the library's own, with what the checkpoints say of each chain, `missing_tail` of those that are too
 /// short, the chains that are missing, and how the rows were found.
 pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
-    let Checked { report, findings, found, .. } = checked;
+    let Checked { report, findings, erasures, continuity, found, .. } = checked;
     // There may be hundreds of thousands of chains, so none is looked for in a list.
     let here: HashSet<&String> = report.chains.iter().map(|chain| &chain.chain).collect();
     let named = tails.iter().map(|tail| &tail.chain).chain(findings.chains.keys());
@@ -43,6 +51,9 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
     let mut value: Value = serde_json::from_str(&all.json()).unwrap_or_default();
     value["verdict"] = verdict(checked, tails).into();
     value["unchecked"] = findings.unchecked.into();
+    if !continuity.is_empty() {
+        value["continuity"] = continuity.iter().map(Continued::json).collect();
+    }
     value["signed"] = checked.signed.into();
     let Found { plain, named, attributes, without } = found;
     value["found"] = json!({"plain": plain, "named": named, "attributes": attributes, "without": without});
@@ -67,6 +78,10 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
         if let Some(tail) = tail {
             chain["missing_tail"] = tail.missing.into();
         }
+        let erased = erasures.chains.get(&known.chain);
+        if let Some(erased) = erased {
+            chain["erasures"] = erased.json();
+        }
         if chain["verdict"] == "holds" {
             let class = said.and_then(|said| said.class);
             chain["verdict"] = match (class, tail) {
@@ -79,7 +94,12 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
                     }
                 }
                 (Some(class), _) => class.as_str(),
-                _ => "holds",
+                _ => match erased {
+                    Some(erased) if erased.unproven > 0 => "unproven",
+                    Some(erased) if erased.not_erased > 0 => "not_erased",
+                    _ if known.half_erased > 0 => "half_erased",
+                    _ => "holds",
+                },
             }
             .into();
         }
@@ -94,7 +114,7 @@ fn by_chain(tails: &[Tail]) -> HashMap<&String, &Tail> {
 
 /// The verdict in words: two lines or more a chain, then a summary.
 pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
-    let Checked { report, findings, found, .. } = checked;
+    let Checked { report, findings, erasures, continuity, found, .. } = checked;
     let (mut out, short) = (String::new(), by_chain(tails));
     for chain in &report.chains {
         // Writing to a String can't fail.
@@ -105,11 +125,15 @@ pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
         if let Some(said) = findings.chains.get(&chain.chain) {
             out += &checkpoints_in_words(said);
         }
+        if let Some(erased) = erasures.chains.get(&chain.chain) {
+            out += &erased.in_words();
+        }
     }
     for tail in tails.iter().filter(|tail| tail.dropped) {
         let rows = count(tail.missing, "row");
         let _ = writeln!(out, "chain {}\n  DROPPED: none of its {rows} is here", tail.chain);
     }
+    out.extend(continuity.iter().map(Continued::in_words));
     let rows = report.chains.iter().map(|chain| chain.rows).sum();
     let bad = report.chains.iter().filter(|chain| chain.verdict == Outcome::Tampered).count() as u64;
     let _ = write!(

@@ -5,6 +5,8 @@
 
 use crate::audit::{self, Audit, Findings, Receipts};
 use crate::columns::Found;
+use crate::continuity::{Continued, Continuity};
+use crate::erasures::{Erasures, Scan};
 use crate::error::Code;
 use crate::forms::{self, Failure};
 use crate::keys::Signer;
@@ -15,6 +17,7 @@ use crate::source::Source;
 use crate::store::Store;
 use crate::timeline::Timelines;
 use nymtrail::core::hex;
+use nymtrail::core::note::Vkey;
 use nymtrail::core::proof::Proof;
 use nymtrail::core::row::Row;
 use nymtrail::core::verify::{ChainCheck, ChainVerdict, Report};
@@ -31,6 +34,10 @@ pub struct Checked {
     pub report: Report,
     /// What their checkpoints say.
     pub findings: Findings,
+    /// What the operator's chain says of the erased rows.
+    pub erasures: Erasures,
+    /// What the openings show.
+    pub continuity: Vec<Continued>,
     /// How many rows there were in which form.
     pub found: Found,
     /// Whether each chain is, to its last row, what its device signed. A chain may be receipted without.
@@ -38,8 +45,10 @@ pub struct Checked {
 }
 
 impl Checked {
-    fn of(mut report: Report, findings: Findings, found: Found) -> Self {
-        let checked = findings.class().is_none() && findings.unchecked == 0;
+    fn of(mut report: Report, findings: Findings, erasures: Erasures, openings: Vec<Continuity>, found: Found) -> Self {
+        let continuity = openings.into_iter().map(|opening| opening.conclude(&report)).collect();
+        let erased_well = erasures.class().is_none() && report.chains.iter().all(|chain| chain.half_erased == 0);
+        let checked = findings.class().is_none() && findings.unchecked == 0 && erased_well;
         let reached = |of: fn(&audit::Found, &ChainVerdict) -> bool| {
             let each = |chain: &ChainVerdict| findings.chains.get(&chain.chain).is_some_and(|found| of(found, chain));
             checked && report.chains.iter().all(each)
@@ -50,7 +59,7 @@ impl Checked {
             (_, true) => "signed",
             _ => report.level,
         };
-        Self { report, findings, found, signed }
+        Self { report, findings, erasures, continuity, found, signed }
     }
 }
 
@@ -138,11 +147,14 @@ fn check_source(
     mut sorter: Sorter,
 ) -> Result<Checked, Failure> {
     // Whoever is to see each row sees them one after the other.
-    if receipts.is_empty() && timelines.is_none() {
+    if receipts.is_empty() && receipts.openings.is_empty() && timelines.is_none() {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         match parallel::check(source.unpacked()?, threads) {
             Ok((report, plain)) => {
-                return Ok(Checked::of(report, receipts.audit().finish(), Found { plain, ..Found::default() }));
+                // Only a receipt shows that a log of erasures is the operator's.
+                let (findings, erasures) = (receipts.audit().finish(), Erasures::unchecked(&report));
+                let found = Found { plain, ..Found::default() };
+                return Ok(Checked::of(report, findings, erasures, Vec::new(), found));
             }
             Err(Quit::Failed(error)) => return Err(error.into()),
             // Read once more, in the way that takes every form and any order, and says what is wrong with it.
@@ -150,7 +162,7 @@ fn check_source(
         }
     }
     let found = forms::each_row(source.unpacked()?, |row| sorter.push(row))?;
-    let mut walk = Walk::new(receipts, timelines);
+    let mut walk = Walk::new(receipts, timelines, false);
     sorter.finish(|row| {
         walk.push(row);
         Ok(())
@@ -188,7 +200,7 @@ fn check_whole_store(
 }
 
 fn walk_store(store: &Store, receipts: Receipts, timelines: Option<&mut Timelines>) -> Result<Checked, Code> {
-    let mut walk = Walk::new(receipts, timelines);
+    let mut walk = Walk::new(receipts, timelines, true);
     store.each_row(None, |row| {
         walk.push(row);
         Ok(())
@@ -200,18 +212,34 @@ fn walk_store(store: &Store, receipts: Receipts, timelines: Option<&mut Timeline
 /// Checks rows that come sorted, one by one, and shows them to whoever else looks at each.
 struct Walk<'a> {
     audit: Audit,
+    scan: Scan,
+    openings: Vec<Continuity>,
+    keys: Vec<Vkey>,
+    /// Whether the operator's log of erasures has to be among the rows.
+    must_be_logged: bool,
     timelines: Option<&'a mut Timelines>,
     current: Option<ChainCheck>,
     chains: Vec<ChainVerdict>,
 }
 
 impl<'a> Walk<'a> {
-    fn new(receipts: Receipts, timelines: Option<&'a mut Timelines>) -> Self {
-        Self { audit: receipts.audit(), timelines, current: None, chains: Vec::new() }
+    fn new(mut receipts: Receipts, timelines: Option<&'a mut Timelines>, must_be_logged: bool) -> Self {
+        Self {
+            scan: Scan::default(),
+            openings: std::mem::take(&mut receipts.openings),
+            keys: receipts.keys().to_vec(),
+            must_be_logged,
+            audit: receipts.audit(),
+            timelines,
+            current: None,
+            chains: Vec::new(),
+        }
     }
 
     fn push(&mut self, row: Row) {
         self.audit.push(&row);
+        self.scan.push(&row);
+        self.openings.iter_mut().for_each(|opening| opening.push(&row));
         let check = match self.current.take() {
             Some(check) if check.found().chain == row.chain => check,
             other => {
@@ -234,7 +262,9 @@ impl<'a> Walk<'a> {
 
     fn finish(mut self, found: Found) -> Checked {
         self.chains.extend(self.current.take().map(ChainCheck::finish));
-        Checked::of(Report::of(self.chains), self.audit.finish(), found)
+        let (report, findings) = (Report::of(self.chains), self.audit.finish());
+        let erasures = self.scan.conclude(&report, &findings, &self.keys, self.must_be_logged);
+        Checked::of(report, findings, erasures, self.openings, found)
     }
 }
 
@@ -382,7 +412,14 @@ mod tests {
             assert!(Size::parse(wrong).is_err(), "{wrong}");
         }
         let found = Found { plain: 5, ..Found::default() };
-        let checked = Checked { report: verify(chain(5)), findings: Findings::default(), found, signed: false };
+        let checked = Checked {
+            report: verify(chain(5)),
+            findings: Findings::default(),
+            erasures: Erasures::default(),
+            continuity: Vec::new(),
+            found,
+            signed: false,
+        };
         let report = &checked.report;
         let id = report.chains[0].chain.clone();
         let tails = |chain: Option<&str>, rows| missing_tails(report, &[Size { chain: chain.map(Into::into), rows }]);

@@ -11,6 +11,7 @@ use crate::epochs;
 use crate::error::Code;
 use crate::ingest::{self, Batch};
 use crate::keys::Signer;
+use crate::operator;
 use crate::receipts;
 use crate::store::Store;
 use axum::Router;
@@ -200,7 +201,9 @@ async fn take_batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body)
             let mut answer = ingest::take(tx, &batch)?;
             device::take(tx, &app.deployment, &batch, &mut answer)?;
             // The time is taken while nobody else writes: what was signed later says so.
-            answer.receipt = receipts::issue(tx, &app.signer, &app.deployment, &answer, (app.clock)())?;
+            let now = (app.clock)();
+            answer.receipt = receipts::issue(tx, &app.signer, &app.deployment, &answer, now)?;
+            operator::record(tx, &app.signer, &app.deployment, &ingest::came_erased(&batch, &answer), now)?;
             Ok(answer)
         })
     });

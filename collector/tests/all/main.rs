@@ -2,7 +2,9 @@
 
 mod bad_input;
 mod cli;
+mod continuity;
 mod delivery;
+mod erase;
 mod erased;
 mod exports;
 mod forged;
