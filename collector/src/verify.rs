@@ -6,6 +6,7 @@
 use crate::audit::{self, Findings, Receipts};
 use crate::columns::{Finds, Found};
 use crate::error::Code;
+use crate::evidence::{self, Evidence};
 use crate::forms::{self, Failure};
 use crate::keys::Signer;
 use crate::prove;
@@ -39,7 +40,9 @@ impl Checked {
             checked && report.chains.iter().all(each)
         };
         let (signed, receipted) = (reached(audit::Found::is_signed), reached(audit::Found::is_receipted));
+        let witnessed = receipted && report.chains.iter().all(|chain| findings.is_witnessed(chain));
         report.level = match (receipted, signed) {
+            (true, _) if witnessed => "witnessed",
             (true, _) => "receipted",
             (_, true) => "signed",
             _ => report.level,
@@ -54,6 +57,8 @@ pub enum Input {
     Rows(Checked),
     /// The proof of a row.
     Proof(Box<Proof>),
+    /// Evidence that what was signed contradicts itself.
+    Evidence(Box<Evidence>),
 }
 
 /// Checks a file, told apart by its first bytes: a store, a proof, or else whatever [`forms`] reads. `-` is standard input,
@@ -89,8 +94,11 @@ pub fn check_file(path: &Path, receipts: Receipts) -> Result<Input, Failure> {
 
 fn check_input(mut input: impl BufRead, receipts: Receipts) -> Result<Input, Failure> {
     let (start, is_proof) = prove::is_proof(&mut input)?;
+    let is_evidence = start.starts_with(evidence::HEADER.as_bytes());
     let input = Cursor::new(start).chain(input);
-    if is_proof {
+    if is_evidence {
+        evidence::read(input).map(|evidence| Input::Evidence(Box::new(evidence)))
+    } else if is_proof {
         prove::read(input).map(|proof| Input::Proof(Box::new(proof)))
     } else {
         audit_rows(input, receipts).map(Input::Rows)
@@ -110,7 +118,8 @@ pub fn check_rows(input: impl BufRead) -> Result<Checked, Failure> {
 ///
 /// # Errors
 /// What [`forms::read_rows`] reports.
-pub fn audit_rows(input: impl BufRead, receipts: Receipts) -> Result<Checked, Failure> {
+pub fn audit_rows(input: impl BufRead, mut receipts: Receipts) -> Result<Checked, Failure> {
+    receipts.read_log(None)?;
     let Finds { rows, found, .. } = forms::read_rows(input)?;
     let mut audit = receipts.audit();
     let report = verify_each(rows, |row| audit.push(row));
@@ -133,6 +142,7 @@ pub fn audit_store(store: &Store, mut receipts: Receipts) -> Result<Checked, Cod
     // Rows and checkpoints of one moment, though a collector goes on writing.
     let moment = store.db().unchecked_transaction()?;
     receipts.of_store(store)?;
+    receipts.read_log(Some(store))?;
     let mut audit = receipts.audit();
     let report = check_chains(store, |row| audit.push(row))?;
     drop(moment);

@@ -6,6 +6,7 @@ mod delivery;
 mod erased;
 mod exports;
 mod forged;
+mod log;
 mod process;
 mod proofs;
 mod properties;
