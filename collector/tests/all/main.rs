@@ -6,6 +6,7 @@ mod delivery;
 mod erased;
 mod exports;
 mod forged;
+mod lies;
 mod log;
 mod process;
 mod proofs;
