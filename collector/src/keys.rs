@@ -241,7 +241,7 @@ mod tests {
         for n in 0..64 {
             let db = dir.path().join(format!("{n}.db"));
             let made = Signer::new("shop", &[n * 4 + 3; 32]);
-            create(&file_of(&db), made.line(&[n * 4 + 3; 32]).as_bytes()).unwrap();
+            create(&beside(&db, ".key"), line(&made.vkey.name, COSIGNATURE, &[n * 4 + 3; 32]).as_bytes()).unwrap();
             assert_eq!(Signer::read(&db, "shop").unwrap().unwrap().vkey, made.vkey);
         }
     }
