@@ -323,6 +323,11 @@ impl Receipts {
         self.entries.entry(chain).or_default().push(Entry { by, size, root, signed, agrees, given, note });
     }
 
+    /// Whether there is nothing to compare rows with.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.given.is_empty() && self.findings == Findings::default()
+    }
+
     /// Ready for the rows. What was given from elsewhere counts only if one of the keys signed it, or the key of the chain
     /// itself: anybody can write a note.
     pub fn audit(mut self) -> Audit {

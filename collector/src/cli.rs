@@ -8,6 +8,7 @@ use crate::epochs;
 use crate::error::Code;
 use crate::export::export;
 use crate::forms::Failure;
+use crate::html;
 use crate::keys::{self, Signer, read_log_keys, read_vkeys};
 use crate::log::LogConfig;
 use crate::log::check::{Head, Trust};
@@ -16,6 +17,7 @@ use crate::report;
 use crate::serve::{self, Config, Origins};
 use crate::signing::NoteSigner;
 use crate::store::{DEFAULT_DEPLOYMENT, Expected, Store};
+use crate::timeline::Timelines;
 use crate::verify::{self, Checked, Input, Size};
 use crate::witness::Client;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -166,6 +168,9 @@ struct VerifyArgs {
     /// How many of these witnesses must have cosigned the log [default: all]
     #[arg(long, value_name = "K")]
     witnesses_needed: Option<usize>,
+    /// Write the verdict as a page for people too: one HTML file that needs nothing else, with a time line for each chain
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -314,7 +319,8 @@ fn verify_input(args: &VerifyArgs) -> Result<u8, Failure> {
         let needed = args.witnesses_needed.unwrap_or(witnesses.len());
         receipts.log(Head::read(path, &Trust { logs, witnesses, needed })?);
     }
-    let checked = match verify::check_file(&args.input, receipts)? {
+    let mut timelines = args.report.as_ref().map(|_| Timelines::default());
+    let checked = match verify::check_file_drawing(&args.input, receipts, timelines.as_mut())? {
         Input::Rows(checked) => checked,
         Input::Proof(proof) => return verify_proof(args, &proof, &keys),
         Input::Evidence(evidence) => {
@@ -324,6 +330,11 @@ fn verify_input(args: &VerifyArgs) -> Result<u8, Failure> {
         }
     };
     let tails = verify::all_missing_tails(&checked, &args.expect_size)?;
+    if let (Some(file), Some(timelines)) = (&args.report, &timelines) {
+        let name = args.input.file_name().unwrap_or_default().to_string_lossy();
+        let page = html::page(&name, &report::to_json(&checked, &tails), timelines);
+        std::fs::write(file, page).map_err(|_| Code::CannotWrite)?;
+    }
     print(&match args.format {
         Format::Text => report::to_text(&checked, &tails),
         Format::Json => format!("{}\n", report::to_json(&checked, &tails)),

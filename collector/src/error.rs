@@ -89,6 +89,8 @@ codes! {
     NothingToDamage = "nothing_to_damage", Some(409), "there is no undamaged event in the chain in use; send one first";
 
     // The command line.
+    /// Zstandard data that can't be unpacked.
+    MalformedZstd = "malformed_zstd", None, "the zstd data is damaged or cut short; compress it again, or do without";
     /// Input that can't be opened or read.
     CannotRead = "cannot_read", None, "the input can't be read; check that it exists and may be read";
     /// A SQLite file that isn't ours.

@@ -5,7 +5,7 @@ use crate::columns::Found;
 use crate::verify::{Checked, Tail};
 use nymtrail::core::verify::{self, ChainCheck, ChainVerdict, Outcome, Report};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 /// The word for the verdict on everything: the first of `tampered`, `rewritten`, `dropped`, `truncated`, `forged`, `foreign`,
@@ -33,9 +33,11 @@ pub fn verdict(Checked { report, findings, .. }: &Checked, tails: &[Tail]) -> &'
 /// short, the chains that are missing, and how the rows were found.
 pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
     let Checked { report, findings, found, .. } = checked;
-    let is_here = |chain: &String| report.chains.iter().any(|other| other.chain == *chain);
+    // There may be hundreds of thousands of chains, so none is looked for in a list.
+    let here: HashSet<&String> = report.chains.iter().map(|chain| &chain.chain).collect();
     let named = tails.iter().map(|tail| &tail.chain).chain(findings.chains.keys());
-    let gone: BTreeSet<&String> = named.filter(|chain| !is_here(chain)).collect();
+    let gone: BTreeSet<&String> = named.filter(|chain| !here.contains(chain)).collect();
+    let short = by_chain(tails);
     let gone = gone.into_iter().map(|chain| ChainCheck::new(chain).finish());
     let all = Report { chains: report.chains.iter().cloned().chain(gone).collect(), ..report.clone() };
     let mut value: Value = serde_json::from_str(&all.json()).unwrap_or_default();
@@ -49,7 +51,7 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
     let Found { plain, named, attributes, without } = found;
     value["found"] = json!({"plain": plain, "named": named, "attributes": attributes, "without": without});
     for (chain, known) in value["chains"].as_array_mut().into_iter().flatten().zip(&all.chains) {
-        let tail = tails.iter().find(|tail| tail.chain == known.chain);
+        let tail = short.get(&known.chain);
         let said = findings.chains.get(&known.chain);
         if let Some(said) = said {
             let (size, time) = said.receipted.unzip();
@@ -90,14 +92,19 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
     value
 }
 
+/// The tails by the chain they are missing from; the first of each.
+fn by_chain(tails: &[Tail]) -> HashMap<&String, &Tail> {
+    tails.iter().rev().map(|tail| (&tail.chain, tail)).collect()
+}
+
 /// The verdict in words: two lines or more a chain, then a summary.
 pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
     let Checked { report, findings, found, .. } = checked;
-    let mut out = String::new();
+    let (mut out, short) = (String::new(), by_chain(tails));
     for chain in &report.chains {
         // Writing to a String can't fail.
         let _ = writeln!(out, "chain {}\n  {}", chain.chain, chain_in_words(chain));
-        if let Some(tail) = tails.iter().find(|tail| tail.chain == chain.chain) {
+        if let Some(tail) = short.get(&chain.chain) {
             let _ = writeln!(out, "  TRUNCATED: {} missing at its end", count(tail.missing, "row"));
         }
         if let Some(said) = findings.chains.get(&chain.chain) {

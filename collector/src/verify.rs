@@ -3,21 +3,27 @@
 //!
 //! What holds and what does not is decided by `nymtrail::core::verify`, the code that runs in the browser.
 
-use crate::audit::{self, Findings, Receipts};
-use crate::columns::{Finds, Found};
+use crate::audit::{self, Audit, Findings, Receipts};
+use crate::columns::Found;
 use crate::error::Code;
 use crate::evidence::{self, Evidence};
 use crate::forms::{self, Failure};
 use crate::keys::Signer;
+use crate::parallel::{self, Quit};
 use crate::prove;
+use crate::sorter::Sorter;
+use crate::source::Source;
 use crate::store::Store;
+use crate::timeline::Timelines;
 use nymtrail::core::hex;
 use nymtrail::core::proof::Proof;
 use nymtrail::core::row::Row;
-use nymtrail::core::verify::{ChainCheck, ChainVerdict, Report, verify_each};
+use nymtrail::core::verify::{ChainCheck, ChainVerdict, Report};
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, Read};
 use std::path::Path;
+use std::thread;
 
 /// The verdict on an input, and how the rows were found in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,19 +74,31 @@ pub enum Input {
 /// What [`check_rows`] reports; `cannot_read`, `no_rows`; with a store what [`Store::read`] and [`Signer::read`] report; with a
 /// proof what [`prove::read`] reports.
 pub fn check_file(path: &Path, receipts: Receipts) -> Result<Input, Failure> {
+    check_file_drawing(path, receipts, None)
+}
+
+/// [`check_file`] that also fills timelines, if there are any.
+///
+/// # Errors
+/// As [`check_file`].
+pub fn check_file_drawing(
+    path: &Path,
+    receipts: Receipts,
+    timelines: Option<&mut Timelines>,
+) -> Result<Input, Failure> {
     let checked = if path == Path::new("-") {
-        check_input(io::stdin().lock(), receipts)?
+        check_input(Source::stream(io::stdin().lock()).with_progress(), receipts, timelines)?
     } else {
         let mut start = Vec::new();
-        let file = File::open(path).map_err(|_| Code::CannotRead)?;
-        file.take(16).read_to_end(&mut start).map_err(|_| Code::CannotRead)?;
+        let mut file = File::open(path).map_err(|_| Code::CannotRead)?;
+        file.by_ref().take(16).read_to_end(&mut start).map_err(|_| Code::CannotRead)?;
         if start == b"SQLite format 3\0" {
             let store = Store::read(path)?;
             let mut receipts = receipts;
             receipts.or_key(|| Ok(Signer::read(path, &store.deployment)?.map(|signer| signer.vkey().clone())))?;
-            Input::Rows(audit_store(&store, receipts)?)
+            Input::Rows(check_whole_store(&store, receipts, timelines)?)
         } else {
-            check_input(BufReader::new(File::open(path).map_err(|_| Code::CannotRead)?), receipts)?
+            check_input(Source::of_file(file, start).with_progress(), receipts, timelines)?
         }
     };
     match checked {
@@ -92,24 +110,22 @@ pub fn check_file(path: &Path, receipts: Receipts) -> Result<Input, Failure> {
     }
 }
 
-fn check_input(mut input: impl BufRead, receipts: Receipts) -> Result<Input, Failure> {
-    let (start, is_proof) = prove::is_proof(&mut input)?;
-    let is_evidence = start.starts_with(evidence::HEADER.as_bytes());
-    let input = Cursor::new(start).chain(input);
-    if is_evidence {
-        evidence::read(input).map(|evidence| Input::Evidence(Box::new(evidence)))
+fn check_input(mut source: Source, receipts: Receipts, timelines: Option<&mut Timelines>) -> Result<Input, Failure> {
+    let (start, is_proof) = prove::is_proof(&mut source.open()?)?;
+    if start.starts_with(evidence::HEADER.as_bytes()) {
+        evidence::read(source.open()?).map(|evidence| Input::Evidence(Box::new(evidence)))
     } else if is_proof {
-        prove::read(input).map(|proof| Input::Proof(Box::new(proof)))
+        prove::read(source.open()?).map(|proof| Input::Proof(Box::new(proof)))
     } else {
-        audit_rows(input, receipts).map(Input::Rows)
+        check_source(source, receipts, timelines, Sorter::default()).map(Input::Rows)
     }
 }
 
-/// Checks rows in any of the [`forms`], in any order, of any number of chains. All are held in memory until the end,
-/// because the order is any.
+/// Checks rows in any of the [`forms`], in any order, of any number of chains. Those that come sorted are not held; others are
+/// sorted first, in files if there are many.
 ///
 /// # Errors
-/// What [`forms::read_rows`] reports.
+/// What [`forms::each_row`] reports.
 pub fn check_rows(input: impl BufRead) -> Result<Checked, Failure> {
     audit_rows(input, Receipts::default())
 }
@@ -117,13 +133,38 @@ pub fn check_rows(input: impl BufRead) -> Result<Checked, Failure> {
 /// [`check_rows`] that also compares them with receipts.
 ///
 /// # Errors
-/// What [`forms::read_rows`] reports.
-pub fn audit_rows(input: impl BufRead, mut receipts: Receipts) -> Result<Checked, Failure> {
+/// What [`forms::each_row`] reports.
+pub fn audit_rows(input: impl BufRead, receipts: Receipts) -> Result<Checked, Failure> {
+    check_source(Source::stream(input), receipts, None, Sorter::default())
+}
+
+fn check_source(
+    mut source: Source,
+    mut receipts: Receipts,
+    timelines: Option<&mut Timelines>,
+    mut sorter: Sorter,
+) -> Result<Checked, Failure> {
+    let whole = receipts.is_empty();
     receipts.read_log(None)?;
-    let Finds { rows, found, .. } = forms::read_rows(input)?;
-    let mut audit = receipts.audit();
-    let report = verify_each(rows, |row| audit.push(row));
-    Ok(Checked::of(report, audit.finish(), found))
+    // Whoever is to see each row sees them one after the other.
+    if whole && timelines.is_none() {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        match parallel::check(source.unpacked()?, threads) {
+            Ok((report, plain)) => {
+                return Ok(Checked::of(report, receipts.audit().finish(), Found { plain, ..Found::default() }));
+            }
+            Err(Quit::Failed(error)) => return Err(error.into()),
+            // Read once more, in the way that takes every form and any order, and says what is wrong with it.
+            Err(Quit::Stop) => {}
+        }
+    }
+    let found = forms::each_row(source.unpacked()?, |row| sorter.push(row))?;
+    let mut walk = Walk::new(receipts, timelines);
+    sorter.finish(|row| {
+        walk.push(row);
+        Ok(())
+    })?;
+    Ok(walk.finish(found))
 }
 
 /// Checks the chains of a store, row by row, without holding more than one of them.
@@ -131,41 +172,80 @@ pub fn audit_rows(input: impl BufRead, mut receipts: Receipts) -> Result<Checked
 /// # Errors
 /// `malformed_row` for a row with numbers that no row can have, `unavailable`.
 pub fn check_store(store: &Store) -> Result<Report, Code> {
-    check_chains(store, |_| ())
+    walk_store(store, Receipts::default(), None).map(|checked| checked.report)
 }
 
 /// [`check_store`] that also compares the rows with the store's checkpoints and with other receipts.
 ///
 /// # Errors
 /// As [`check_store`].
-pub fn audit_store(store: &Store, mut receipts: Receipts) -> Result<Checked, Code> {
+pub fn audit_store(store: &Store, receipts: Receipts) -> Result<Checked, Code> {
+    check_whole_store(store, receipts, None)
+}
+
+fn check_whole_store(
+    store: &Store,
+    mut receipts: Receipts,
+    timelines: Option<&mut Timelines>,
+) -> Result<Checked, Code> {
     // Rows and checkpoints of one moment, though a collector goes on writing.
     let moment = store.db().unchecked_transaction()?;
     receipts.of_store(store)?;
     receipts.read_log(Some(store))?;
-    let mut audit = receipts.audit();
-    let report = check_chains(store, |row| audit.push(row))?;
+    let checked = walk_store(store, receipts, timelines)?;
     drop(moment);
-    let plain = report.chains.iter().map(|chain| chain.rows).sum();
-    Ok(Checked::of(report, audit.finish(), Found { plain, ..Found::default() }))
+    Ok(checked)
 }
 
-fn check_chains(store: &Store, mut each: impl FnMut(&Row)) -> Result<Report, Code> {
-    let mut chains = Vec::new();
-    let mut current: Option<(String, ChainCheck)> = None;
+fn walk_store(store: &Store, receipts: Receipts, timelines: Option<&mut Timelines>) -> Result<Checked, Code> {
+    let mut walk = Walk::new(receipts, timelines);
     store.each_row(None, |row| {
-        each(&row);
-        if current.as_ref().is_none_or(|(chain, _)| *chain != row.chain) {
-            let next = (row.chain.clone(), ChainCheck::new(&row.chain));
-            chains.extend(current.replace(next).map(|(_, check)| check.finish()));
-        }
-        if let Some((_, check)) = &mut current {
-            check.push(row);
-        }
+        walk.push(row);
         Ok(())
     })?;
-    chains.extend(current.map(|(_, check)| check.finish()));
-    Ok(Report::of(chains))
+    let plain = walk.rows();
+    Ok(walk.finish(Found { plain, ..Found::default() }))
+}
+
+/// Checks rows that come sorted, one by one, and shows them to whoever else looks at each.
+struct Walk<'a> {
+    audit: Audit,
+    timelines: Option<&'a mut Timelines>,
+    current: Option<ChainCheck>,
+    chains: Vec<ChainVerdict>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(receipts: Receipts, timelines: Option<&'a mut Timelines>) -> Self {
+        Self { audit: receipts.audit(), timelines, current: None, chains: Vec::new() }
+    }
+
+    fn push(&mut self, row: Row) {
+        self.audit.push(&row);
+        let check = match self.current.take() {
+            Some(check) if check.found().chain == row.chain => check,
+            other => {
+                self.chains.extend(other.map(ChainCheck::finish));
+                ChainCheck::new(&row.chain)
+            }
+        };
+        let check = self.current.insert(check);
+        match &mut self.timelines {
+            Some(timelines) => timelines.push(check, row),
+            None => check.push(row),
+        }
+    }
+
+    /// How many rows there were, duplicates counted once.
+    fn rows(&self) -> u64 {
+        let current = self.current.as_ref().map(ChainCheck::found);
+        self.chains.iter().chain(current).map(|chain| chain.rows).sum()
+    }
+
+    fn finish(mut self, found: Found) -> Checked {
+        self.chains.extend(self.current.take().map(ChainCheck::finish));
+        Checked::of(Report::of(self.chains), self.audit.finish(), found)
+    }
 }
 
 /// How many rows a chain is known to have had, from a receipt or an earlier look.
@@ -229,11 +309,13 @@ pub fn missing_tails(report: &Report, sizes: &[Size]) -> Result<Vec<Tail>, Code>
 
 /// The chains that are shorter than one of their checkpoints, added to `tails`.
 fn add_tails(Checked { report, findings, .. }: &Checked, tails: &mut Vec<Tail>) {
+    // There may be hundreds of thousands of chains, so none is looked for in a list.
+    let tops: HashMap<&str, u64> = report.chains.iter().map(|chain| (chain.chain.as_str(), chain.top)).collect();
+    let known: HashMap<String, usize> = tails.iter().enumerate().map(|(at, tail)| (tail.chain.clone(), at)).collect();
     for (chain, found) in &findings.chains {
-        let top = report.chains.iter().find(|other| other.chain == *chain).map(|chain| chain.top);
+        let top = tops.get(chain.as_str()).copied();
         let missing = found.size.saturating_sub(top.unwrap_or(0));
-        let known = tails.iter_mut().find(|tail| tail.chain == *chain);
-        match known {
+        match known.get(chain).and_then(|at| tails.get_mut(*at)) {
             _ if missing == 0 => {}
             Some(tail) => tail.missing = tail.missing.max(missing),
             None => tails.push(Tail { chain: chain.clone(), missing, dropped: top.is_none() }),

@@ -16,3 +16,4 @@ mod signed;
 mod support;
 mod tampering;
 mod unavailable;
+mod verify_vectors;
