@@ -7,6 +7,7 @@ use crate::continuity::Continuity;
 use crate::error::Code;
 use crate::forms::Failure;
 use crate::keys::judge;
+use crate::log::check::{self as log, Head, LogFound};
 use crate::signing::NoteKey;
 use crate::store::Store;
 use nymtrail::core::chain::Hash;
@@ -17,7 +18,7 @@ use nymtrail::core::row::Row;
 use nymtrail::core::verify::{ChainVerdict, Outcome};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, Read};
 
 /// The longest line in a file of receipts: 1 MiB.
@@ -78,6 +79,8 @@ pub struct Found {
     pub receipted: Option<(u64, u64)>,
     /// The largest size that the device signed, with the key in the chain's first row, and that the rows agree with.
     pub signed: Option<u64>,
+    /// The largest size of a receipt that is in the collector's log as well.
+    pub logged: Option<u64>,
     /// How many of the device's checkpoints could not be checked, as the chain's first row names no key or is erased.
     pub keyless: u64,
     /// Two notes of one key that contradict each other, if there are.
@@ -115,14 +118,24 @@ impl Found {
 pub struct Findings {
     /// Of each chain that has any, by id.
     pub chains: BTreeMap<String, Found>,
-    /// Receipts from elsewhere that could not be checked: of another deployment, or signed by none of the keys.
+    /// Receipts from elsewhere that could not be checked: of another deployment, or signed by none of the keys. So does a log.
     pub unchecked: u64,
+    /// The collector's log, if it was given.
+    pub log: Option<LogFound>,
 }
 
 impl Findings {
     /// The worst that was found of any chain.
     pub fn class(&self) -> Option<Class> {
-        self.chains.values().filter_map(|found| found.class).min()
+        let log = self.log.as_ref().and_then(|log| log.class);
+        self.chains.values().filter_map(|found| found.class).chain(log).min()
+    }
+
+    /// Whether this chain is receipted, and the receipt in a log that enough witnesses cosigned.
+    pub fn is_witnessed(&self, chain: &ChainVerdict) -> bool {
+        let logged = |found: &&Found| found.is_receipted(chain) && found.logged == Some(chain.top);
+        self.log.as_ref().is_some_and(LogFound::is_witnessed)
+            && self.chains.get(&chain.chain).as_ref().is_some_and(logged)
     }
 }
 
@@ -163,6 +176,10 @@ pub struct Receipts {
     given: Vec<(Note, Checkpoint)>,
     /// Openings of continuity to check on the way.
     pub openings: Vec<Continuity>,
+    /// Whether checkpoints of logs other than chains are read as well.
+    any: bool,
+    log: Option<Head>,
+    leaves: Option<HashSet<[u8; 32]>>,
 }
 
 impl Receipts {
@@ -180,6 +197,24 @@ impl Receipts {
     pub fn or_key(&mut self, key: impl FnOnce() -> Result<Option<Vkey>, Code>) -> Result<(), Code> {
         if self.keys.is_empty() {
             self.keys.extend(key()?);
+        }
+        Ok(())
+    }
+
+    /// Adds the collector's log.
+    pub fn log(&mut self, head: Head) {
+        self.log = Some(head);
+    }
+
+    /// Reads the log, if one was added. Its hashes come from its own tiles, else from the store.
+    ///
+    /// # Errors
+    /// `log_tiles`, `unavailable`.
+    pub fn read_log(&mut self, store: Option<&Store>) -> Result<(), Code> {
+        if let Some(head) = self.log.take() {
+            let (leaves, found) = head.leaves(store)?;
+            self.findings.unchecked += u64::from(!found.signed && found.class.is_none());
+            (self.leaves, self.findings.log) = (Some(leaves), Some(found));
         }
         Ok(())
     }
@@ -248,7 +283,7 @@ impl Receipts {
     fn give(&mut self, note: &str) -> Option<()> {
         let note = Note::parse(note)?;
         let checkpoint = Checkpoint::parse(&note.text)?;
-        checkpoint.deployment_and_chain()?;
+        (self.any || checkpoint.deployment_and_chain().is_some()).then_some(())?;
         self.given.push((note, checkpoint));
         Some(())
     }
@@ -323,8 +358,18 @@ impl Receipts {
             }
         }
         self.entries.values_mut().for_each(|entries| entries.sort_by_key(|entry| entry.size));
-        Audit { entries: self.entries, findings: self.findings, walk: None }
+        Audit { entries: self.entries, findings: self.findings, walk: None, leaves: self.leaves }
     }
+}
+
+/// Reads notes with checkpoints of any origin, in the forms that [`Receipts::read`] takes.
+///
+/// # Errors
+/// As [`Receipts::read`].
+pub fn read_notes(input: impl BufRead) -> Result<Vec<(Note, Checkpoint)>, Failure> {
+    let mut receipts = Receipts { any: true, ..Receipts::default() };
+    receipts.read(input)?;
+    Ok(receipts.given)
 }
 
 /// Where among the rows we are.
@@ -348,6 +393,7 @@ pub struct Audit {
     entries: BTreeMap<String, Vec<Entry>>,
     findings: Findings,
     walk: Option<Walk>,
+    leaves: Option<HashSet<[u8; 32]>>,
 }
 
 impl Audit {
@@ -410,6 +456,9 @@ impl Audit {
                 (Some(true), By::Device, Signed::At(_)) => found.signed = found.signed.max(Some(*size)),
                 (Some(true), By::Collector, Signed::At(time)) => {
                     found.receipted = found.receipted.max(Some((*size, *time)));
+                    if self.leaves.as_ref().is_some_and(|leaves| log::has(leaves, &entry.note)) {
+                        found.logged = found.logged.max(Some(*size));
+                    }
                 }
                 (Some(true), ..) => {}
                 (Some(false), ..) => match contradicted(at, &entries) {

@@ -131,6 +131,20 @@ codes! {
     MalformedKey = "malformed_key", None, "a key is a line such as shop/collector+1a2b3c4d+BA…, as `nymtrail keys show` prints it, or a file of such lines";
     /// The collector's own key.
     KeyFile = "key_file", None, "the key file beside the store can't be read or written, is damaged, or is of another deployment; put the right one back";
+    /// A file that begins as evidence and is none.
+    MalformedEvidence = "malformed_evidence", None, "the evidence is damaged or cut short; get the file again as `nymtrail evidence` wrote it";
+    /// A statement whose lines are not those that were signed.
+    MalformedStatement = "malformed_statement", None, "this is no statement, or its lines are not those that were signed; get the file again as `nymtrail statement` wrote it";
+    /// Nothing that contradicts itself.
+    NoEvidence = "no_evidence", None, "nothing here contradicts what these keys signed; if chains grew since, give the rows as they are now with --rows";
+    /// A log whose files and store contradict each other.
+    LogConflict = "log_conflict", None, "the log's published checkpoint is not one of the store: the store was set back or exchanged, or the folder belongs to another; nothing is signed";
+    /// A log that can't be written.
+    LogFolder = "log_folder", None, "the folder of the log can't be read or written; name another one with --log";
+    /// A log checkpoint without the tree.
+    LogTiles = "log_tiles", None, "the tiles of the log are missing or damaged; give the whole folder with --log, or check a store";
+    /// A witness given in another form.
+    MalformedWitness = "malformed_witness", None, "a witness is given as URL=VKEY, such as http://witness.example:8788=witness.example/w1+1a2b3c4d+BA…";
     /// `--expect-size` that can't be matched to a chain.
     WhichChain = "which_chain", None, "a size without a chain fits input with exactly one chain; write --expect-size CHAIN=N";
     /// Demo helpers on an address that others can reach.

@@ -55,6 +55,10 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
         value["continuity"] = continuity.iter().map(Continued::json).collect();
     }
     value["signed"] = checked.signed.into();
+    if let Some(log) = &findings.log {
+        value["log"] = json!({"size": log.size, "signed": log.signed, "witnesses": log.witnesses, "needed": log.needed,
+            "class": log.class.map(Class::as_str)});
+    }
     let Found { plain, named, attributes, without } = found;
     value["found"] = json!({"plain": plain, "named": named, "attributes": attributes, "without": without});
     for (chain, known) in value["chains"].as_array_mut().into_iter().flatten().zip(&all.chains) {
@@ -64,11 +68,12 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
             let (size, time) = said.receipted.unzip();
             chain["checkpoints"] = json!({"count": said.checkpoints, "unchecked": said.unchecked, "receipted": size,
                 "signed_at": time, "class": said.class.map(Class::as_str), "at": said.at,
-                "signed": said.signed, "keyless": said.keyless});
+                "signed": said.signed, "logged": said.logged, "keyless": said.keyless});
             if let Some(notes) = &said.evidence {
                 chain["checkpoints"]["evidence"] = json!(notes);
             }
             let level = match (said.is_receipted(known), said.is_signed(known)) {
+                (true, _) if findings.is_witnessed(known) => "witnessed",
                 (true, _) => "receipted",
                 (_, true) => "signed",
                 _ => "chained",
@@ -153,7 +158,21 @@ pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
             ".\n{receipts} NOT checked: of another deployment, or signed by none of the keys at hand (--key)"
         );
     }
+    if let Some(log) = &findings.log {
+        let entries = if log.size == 1 { "entry" } else { "entries" };
+        let _ = write!(
+            out,
+            ".\nThe log has {} {entries}, cosigned by {} of {} witnesses",
+            log.size, log.witnesses, log.needed
+        );
+        if let Some(class) = log.class {
+            let _ = write!(out, ": {}, its checkpoint does not fit", class.as_str().to_uppercase());
+        }
+    }
     let means = match report.level {
+        "witnessed" => {
+            "is every row as it was linked, each chain what the collector signed, and is\n             that in a log which the witnesses saw only growing. It can't show what was never sent, or whether it was true."
+        }
         "receipted" => {
             "is every row as it was linked, and each chain as long and the\n             same as when the collector signed it. It can't show chains dropped together with their checkpoints (--receipts\n             that were kept elsewhere can), or what was never sent."
         }

@@ -8,6 +8,7 @@ use crate::columns::Found;
 use crate::continuity::{Continued, Continuity};
 use crate::erasures::{Erasures, Scan};
 use crate::error::Code;
+use crate::evidence::{self, Evidence};
 use crate::forms::{self, Failure};
 use crate::keys::Signer;
 use crate::parallel::{self, Quit};
@@ -54,7 +55,9 @@ impl Checked {
             checked && report.chains.iter().all(each)
         };
         let (signed, receipted) = (reached(audit::Found::is_signed), reached(audit::Found::is_receipted));
+        let witnessed = receipted && report.chains.iter().all(|chain| findings.is_witnessed(chain));
         report.level = match (receipted, signed) {
+            (true, _) if witnessed => "witnessed",
             (true, _) => "receipted",
             (_, true) => "signed",
             _ => report.level,
@@ -69,6 +72,8 @@ pub enum Input {
     Rows(Checked),
     /// The proof of a row.
     Proof(Box<Proof>),
+    /// Evidence that what was signed contradicts itself.
+    Evidence(Box<Evidence>),
 }
 
 /// Checks a file, told apart by its first bytes: a store, a proof, or else whatever [`forms`] reads. `-` is standard input,
@@ -115,8 +120,10 @@ pub fn check_file_drawing(
 }
 
 fn check_input(mut source: Source, receipts: Receipts, timelines: Option<&mut Timelines>) -> Result<Input, Failure> {
-    let (_, is_proof) = prove::is_proof(&mut source.open()?)?;
-    if is_proof {
+    let (start, is_proof) = prove::is_proof(&mut source.open()?)?;
+    if start.starts_with(evidence::HEADER.as_bytes()) {
+        evidence::read(source.open()?).map(|evidence| Input::Evidence(Box::new(evidence)))
+    } else if is_proof {
         prove::read(source.open()?).map(|proof| Input::Proof(Box::new(proof)))
     } else {
         check_source(source, receipts, timelines, Sorter::default()).map(Input::Rows)
@@ -142,12 +149,14 @@ pub fn audit_rows(input: impl BufRead, receipts: Receipts) -> Result<Checked, Fa
 
 fn check_source(
     mut source: Source,
-    receipts: Receipts,
+    mut receipts: Receipts,
     timelines: Option<&mut Timelines>,
     mut sorter: Sorter,
 ) -> Result<Checked, Failure> {
+    let whole = receipts.is_empty();
+    receipts.read_log(None)?;
     // Whoever is to see each row sees them one after the other.
-    if receipts.is_empty() && receipts.openings.is_empty() && timelines.is_none() {
+    if whole && receipts.openings.is_empty() && timelines.is_none() {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         match parallel::check(source.unpacked()?, threads) {
             Ok((report, plain)) => {
@@ -194,6 +203,7 @@ fn check_whole_store(
     // Rows and checkpoints of one moment, though a collector goes on writing.
     let moment = store.db().unchecked_transaction()?;
     receipts.of_store(store)?;
+    receipts.read_log(Some(store))?;
     let checked = walk_store(store, receipts, timelines)?;
     drop(moment);
     Ok(checked)

@@ -8,6 +8,8 @@ mod erase;
 mod erased;
 mod exports;
 mod forged;
+mod lies;
+mod log;
 mod process;
 mod proofs;
 mod properties;
