@@ -17,7 +17,10 @@ const DOUBT = 200
 /** Below this many bytes compression gains less than it costs. */
 const GZIP_FROM = 1024
 
-/** What became of rows: one letter for each of them, or for all; status 0: no answer. */
+/**
+ * What became of rows: one letter for each of them, or for all, as in src/core/answer.rs; status 0: no answer, and `o`
+ * that this device has no network.
+ */
 interface Result {
   status: number
   events: string
@@ -53,9 +56,9 @@ export function makeTransport(
     for (let at = 0; at < rows.length; at++) {
       result = await (begun[at] ?? post(rows.slice(at, at + 1)))
       events += result.events.replace('s', 'd')
-      if (result.events === 'r' && !exit) break
+      if (/[ro]/.test(result.events) && !exit) break
     }
-    return { ...result, events: events.padEnd(rows.length, 'r') }
+    return { ...result, events: events.padEnd(rows.length, result.events) }
   }
 
   async function send(batch: Batch, exit: boolean): Promise<Result> {
@@ -82,7 +85,9 @@ export function makeTransport(
     )
       return { status: 413, events: 's' }
     const response = await (exit ? lastWord(request, bytes) : exchange(request, bytes, false))
-    return response ? settled(response, batch) : failed
+    if (response) return settled(response, batch)
+    // Without a network nothing is known of the endpoint.
+    return navigator.onLine === false ? { ...failed, events: 'o' } : failed
   }
 
   /**

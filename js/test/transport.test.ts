@@ -139,6 +139,12 @@ describe('the answer of a json endpoint, by status', () => {
     expect(seen.at(-1)).toEqual({ type: 'response', status: 0, text: '' })
   })
 
+  test('none, as this device has no network: that says nothing of the endpoint', async () => {
+    answers(new TypeError('Failed to fetch'))
+    vi.stubGlobal('navigator', { onLine: false })
+    expect(await transport(json('/in')).deliver(rows(2))).toEqual({ status: 0, events: 'o' })
+  })
+
   test('none is told a moment later, when a page that breaks its requests off is gone', async () => {
     vi.useFakeTimers()
     answers(new TypeError('NetworkError'))
@@ -354,6 +360,14 @@ describe('an endpoint of the user', () => {
     const { deliver } = transport(endpoint({ limits }))
     expect(await deliver(rows(3))).toEqual({ status: 413, events: 's' })
     expect(fetch).not.toHaveBeenCalled()
+  })
+
+  test('one request per event: none after the one that found no network', async () => {
+    answers(new Response('', { status: 200 }), new TypeError('Failed to fetch'))
+    vi.stubGlobal('navigator', { onLine: false })
+    const { deliver } = transport(endpoint({ limits: { perRequest: 'event' } }))
+    expect(await deliver(rows(3))).toEqual({ status: 0, events: 'aoo' })
+    expect(fetch).toHaveBeenCalledTimes(2)
   })
 
   test('one request per event: in turn, until one fails', async () => {

@@ -11,7 +11,7 @@ use super::{
     engine::Remove,
     hex, joined,
     lane::{Lane, META_LANE, META_SETTLED},
-    outbox::{Due, Outbox},
+    outbox::{Due, Failure, Outbox},
     row::Row,
     settled::{Base, Fate, Settled},
     words::whole,
@@ -102,8 +102,9 @@ impl Sender {
             seen: (0, 0),
             young: true,
         };
-        if let Some((_, saved)) = metas.iter().find(|(key, _)| key == META_OUTBOX) {
+        if let Some((_, saved)) = metas.iter().find(|(key, saved)| key == META_OUTBOX && !saved.is_empty()) {
             sender.outbox.resume(saved);
+            sender.saved = Some(saved.clone());
         }
         sender.adopt(metas);
         sender.outbox.want();
@@ -289,7 +290,7 @@ impl Sender {
                 self.outbox.want();
             }
         } else if !answer.is_split() {
-            self.outbox.failed(answer.after, answer.status != 0, now, entropy);
+            self.outbox.failed(answer.after, answer.failure(), now, entropy);
         }
         target.settled.sent = target.settled.sent.max(seqs.last().copied().unwrap_or(0));
         // Written also when nothing was settled: that rows were on the wire is part of the account.
@@ -302,8 +303,9 @@ impl Sender {
         if self.flight == Flight::Settling {
             self.flight = Flight::None;
         }
+        // Nothing, too, is written once: what is over must not be held against the endpoint by the next page.
         let saved = self.outbox.save();
-        if self.flight == Flight::None && saved.is_some() && saved != self.saved {
+        if self.flight == Flight::None && saved != self.saved {
             self.saved = saved;
             self.flight = Flight::Settling;
             let record = self.saved.clone().unwrap_or_default();
@@ -315,7 +317,7 @@ impl Sender {
     /// The store failed in the middle of a step; it is tried again later.
     pub fn stumbled(&mut self, now: u64, entropy: &mut dyn Entropy) -> Step {
         self.flight = Flight::None;
-        self.outbox.failed(None, true, now, entropy);
+        self.outbox.failed(None, Failure::Refused, now, entropy);
         self.step(now)
     }
 

@@ -49,7 +49,7 @@ enum Network {
     Fine,
     /// Takes it, and the answer is lost.
     AnswerLost,
-    /// Does not get it.
+    /// Does not get it, now and then as the device has no network.
     Down,
     /// Answers 503.
     Refusing,
@@ -558,7 +558,7 @@ impl World {
                 self.accept(lines);
                 "0 r -".into()
             }
-            Network::Down => "0 r -".into(),
+            Network::Down => if self.now.is_multiple_of(2) { "0 o -" } else { "0 r -" }.into(),
             Network::Late => {
                 self.late.push(lines.to_vec());
                 "0 r -".into()
