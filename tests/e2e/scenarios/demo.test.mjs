@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { until } from '../browsers/page.mjs'
 import { find } from '../canary.mjs'
-import { openCollector } from '../collector.mjs'
+import { nymtrail, openCollector } from '../collector.mjs'
 import { demo } from '../paths.mjs'
 import { scenario } from '../scenario.mjs'
 
@@ -126,6 +126,8 @@ for (const [width, height] of [
       await seen.check('server')
       await until(async () => (await seen.verdict('server')) === 'holds', 'repaired')
       assert.equal(await seen.count(`${id('block')}[data-fate="broken"]`), 0)
+      const signed = await nymtrail('verify', collector.db, '--require', 'signed')
+      assert.equal(signed.code, 0, signed.output)
       assert.deepEqual(page.warnings(), [])
     },
     60_000,
