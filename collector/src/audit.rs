@@ -497,38 +497,3 @@ fn contradicted(at: usize, all: &[Entry]) -> Option<&Entry> {
     let twin = around.filter(same_key).find(|other| other.root != entry.root);
     twin.or_else(|| after.iter().rev().filter(same_key).find(|other| other.agrees == Some(true)))
 }
-
-/// A time in seconds since 1970 as people write it.
-pub fn utc(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    if days > 2_932_896 {
-        return format!("{seconds} s after 1970"); // beyond the year 9999
-    }
-    // From days to a date, with years that begin in March so that the leap day comes last.
-    let shifted = days + 719_468;
-    let (era, day) = (shifted / 146_097, shifted % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
-    let year = year + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_those_of_sqlite() {
-        let db = rusqlite::Connection::open_in_memory().unwrap();
-        for seconds in
-            (0..253_402_300_800u64).step_by(86_400 * 97 + 4321).chain([951_782_399, 951_782_400, 253_402_300_799])
-        {
-            let expected: String =
-                db.query_row("SELECT datetime(?, 'unixepoch') || 'Z'", [seconds], |row| row.get(0)).unwrap();
-            assert_eq!(utc(seconds), expected);
-        }
-        assert_eq!(utc(u64::MAX), "18446744073709551615 s after 1970");
-    }
-}

@@ -2,34 +2,24 @@
 
 mod erase;
 mod evidence;
+mod verify;
 mod witness;
 
-use crate::audit::Receipts;
-use crate::continuity::Continuity;
 use crate::epochs;
 use crate::error::Code;
 use crate::export::export;
 use crate::forms::Failure;
-use crate::html;
-use crate::keys::{self, Signer, read_log_keys, read_vkeys};
+use crate::keys::{self, Signer};
 use crate::log::LogConfig;
-use crate::log::check::{Head, Trust};
-use crate::prove::{self, Verdict};
-use crate::report;
+use crate::prove;
 use crate::serve::{self, Config, Origins};
 use crate::signing::NoteSigner;
 use crate::store::{DEFAULT_DEPLOYMENT, Expected, Store};
-use crate::timeline::Timelines;
-use crate::verify::{self, Checked, Input, Size};
 use crate::witness::Client;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use nymtrail::core::epoch::Period;
-use nymtrail::core::note::Vkey;
-use nymtrail::core::proof::Proof;
-use serde_json::json;
-use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -44,19 +34,8 @@ const EXAMPLES: &str = "Examples:
   nymtrail verify nymtrail.db                        check everything that was taken
   nymtrail export | nymtrail verify - --format json  the same by way of NDJSON
   nymtrail prove 0d0624f6 41 -o row.tlog-proof       a file that shows that this row was taken
+  nymtrail erase --chain 0d0624f6 --why art17        events go, the chain still holds, and the erasure is logged
   nymtrail keys show                                 the key of the receipts; which epochs there are, which salts are destroyed";
-
-const VERIFY_EXAMPLES: &str = "Exit code: 0 every chain holds; 1 the check could not run; 2 a chain was altered, cut, or erased without a record;
-           3 all hold, but not at the level asked for with --require, a receipt could not be checked, or an erasure is to be
-           finished.
-
-Examples:
-  nymtrail verify nymtrail.db
-  nymtrail verify rows.ndjson --expect-size 0d0624f6=10001   find a tail that was cut off
-  nymtrail verify events.json.gz                             the export of another service
-  nymtrail verify row.tlog-proof --key shop/collector+1a2b3c4d+BA…
-  nymtrail verify nymtrail.db --key keys.txt --receipts kept-elsewhere.txt --require receipted
-  nymtrail export --db nymtrail.db | nymtrail verify - --format json";
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -72,8 +51,8 @@ enum Command {
     /// Take events over HTTP, store them, and publish the epochs document
     Serve(ServeArgs),
     /// Check the chains in a store or in an export, and say which row is the first bad one
-    #[command(after_help = VERIFY_EXAMPLES)]
-    Verify(VerifyArgs),
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::Args),
     /// Write a file that shows that a row was taken, to whoever has the collector's public key
     Prove(ProveArgs),
     /// Erase events: body and salt go, the commitment stays, and the erasure is logged in the operator's own chain
@@ -143,46 +122,6 @@ struct ServeArgs {
 }
 
 #[derive(Debug, Args)]
-struct VerifyArgs {
-    /// A store, a proof, evidence, an export, or `-` for a proof or an export on standard input. An export is NDJSON, one JSON document
-    /// or CSV, also gzipped, with rows as they are or under the names nt_* in the events of another service
-    #[arg(value_name = "FILE")]
-    input: PathBuf,
-    /// How to print the verdict
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// The level of assurance to insist on
-    #[arg(long, value_enum, default_value_t = Level::Chained)]
-    require: Level,
-    /// How many rows a chain is known to have, as N or CHAIN=N: fewer means that its tail was cut off. May be repeated
-    #[arg(long, value_name = "[CHAIN=]N", value_parser = Size::parse)]
-    expect_size: Vec<Size>,
-    /// The collector's public key, as `nymtrail keys show` prints it, or a file of such lines; without it a store is checked
-    /// with the key beside it. May be repeated
-    #[arg(long, value_name = "VKEY|FILE")]
-    key: Vec<String>,
-    /// Receipts that were kept elsewhere: notes with blank lines between them, or JSON a line. May be repeated
-    #[arg(long, value_name = "FILE")]
-    receipts: Vec<PathBuf>,
-    /// The collector's log: its folder, or with a store a checkpoint of it that was kept elsewhere. Its public key is one of
-    /// those of --key, or the one beside the store
-    #[arg(long, value_name = "DIR|FILE")]
-    log: Option<PathBuf>,
-    /// The public key of a witness, or a file of such lines. May be repeated
-    #[arg(long, value_name = "VKEY|FILE")]
-    witness: Vec<String>,
-    /// How many of these witnesses must have cosigned the log [default: all]
-    #[arg(long, value_name = "K")]
-    witnesses_needed: Option<usize>,
-    /// Write the verdict as a page for people too: one HTML file that needs nothing else, with a time line for each chain
-    #[arg(long, value_name = "FILE.html")]
-    report: Option<PathBuf>,
-    /// What trail.continuity() gave: shows that one chain goes on with the device of another. May be repeated
-    #[arg(long, value_name = "FILE")]
-    opening: Vec<PathBuf>,
-}
-
-#[derive(Debug, Args)]
 struct ProveArgs {
     /// The chain's id or its beginning
     #[arg(value_name = "CHAIN")]
@@ -196,24 +135,6 @@ struct ProveArgs {
     /// Where to write it [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Level {
-    /// Every link verifies
-    Chained,
-    /// The device signed how long its chain is
-    Signed,
-    /// The collector signed what it took
-    Receipted,
-    /// An independent witness signed the collector's log
-    Witnessed,
 }
 
 #[derive(Debug, Args)]
@@ -247,7 +168,7 @@ enum KeysCommand {
 pub fn run(cli: Cli) -> u8 {
     let done = match cli.command {
         Command::Serve(args) => run_serve(args).map(|()| 0),
-        Command::Verify(args) => return run_verify(&args),
+        Command::Verify(args) => return verify::run(&args),
         Command::Statement(args) => evidence::state(&args).map(|()| 0),
         Command::Evidence(args) => return evidence::find(&args).map_or_else(fail, |()| 0),
         Command::Witness(args) => witness::run(&args).map(|()| 0),
@@ -301,94 +222,6 @@ fn run_prove(args: &ProveArgs) -> Result<(), Code> {
         Some(file) => std::fs::write(file, text).map_err(|_| Code::CannotWrite),
         None => print(&text),
     }
-}
-
-fn run_verify(args: &VerifyArgs) -> u8 {
-    let done = verify_input(args).or_else(|Failure { code, line }| match args.format {
-        Format::Text => Err(Failure { code, line }),
-        Format::Json => {
-            let error = json!({"error": {"code": code.as_str(), "message": code.message(), "line": line}});
-            print(&format!("{error}\n")).map(|()| 1).map_err(Failure::from)
-        }
-    });
-    done.unwrap_or_else(fail)
-}
-
-fn verify_input(args: &VerifyArgs) -> Result<u8, Failure> {
-    let keys = args.key.iter().map(|value| read_vkeys(value)).collect::<Result<Vec<_>, _>>()?.concat();
-    let mut receipts = Receipts::new(keys.clone());
-    for file in &args.receipts {
-        receipts.read(BufReader::new(File::open(file).map_err(|_| Code::CannotRead)?))?;
-    }
-    receipts.openings = args.opening.iter().map(|file| Continuity::read(file)).collect::<Result<_, _>>()?;
-    if let Some(path) = &args.log {
-        let mut logs = args.key.iter().map(|value| read_log_keys(value)).collect::<Result<Vec<_>, _>>()?.concat();
-        if let (true, Ok(store)) = (logs.is_empty(), Store::read(&args.input)) {
-            logs.extend(NoteSigner::read(&args.input, &store.deployment)?.map(|signer| signer.key().clone()));
-        }
-        let witnesses = args.witness.iter().map(|value| read_vkeys(value)).collect::<Result<Vec<_>, _>>()?.concat();
-        let needed = args.witnesses_needed.unwrap_or(witnesses.len());
-        receipts.log(Head::read(path, &Trust { logs, witnesses, needed })?);
-    }
-    let mut timelines = args.report.as_ref().map(|_| Timelines::default());
-    let checked = match verify::check_file_drawing(&args.input, receipts, timelines.as_mut())? {
-        Input::Rows(checked) => checked,
-        Input::Proof(proof) => return verify_proof(args, &proof, &keys),
-        Input::Evidence(evidence) => {
-            let (text, json, code) = evidence::report(&evidence, &evidence::keys(&args.key)?);
-            print(&if args.format == Format::Text { text } else { format!("{json}\n") })?;
-            return Ok(code);
-        }
-    };
-    let tails = verify::all_missing_tails(&checked, &args.expect_size)?;
-    if let (Some(file), Some(timelines)) = (&args.report, &timelines) {
-        let name = args.input.file_name().unwrap_or_default().to_string_lossy();
-        let page = html::page(&name, &report::to_json(&checked, &tails), timelines);
-        std::fs::write(file, page).map_err(|_| Code::CannotWrite)?;
-    }
-    print(&match args.format {
-        Format::Text => report::to_text(&checked, &tails),
-        Format::Json => format!("{}\n", report::to_json(&checked, &tails)),
-    })?;
-    Ok(match report::verdict(&checked, &tails) {
-        "holds" => reached(args.require, &checked),
-        "half_erased" | "unchecked" => 3,
-        _ => 2,
-    })
-}
-
-fn verify_proof(args: &VerifyArgs, proof: &Proof, keys: &[Vkey]) -> Result<u8, Failure> {
-    if !args.receipts.is_empty() || !args.opening.is_empty() || !args.expect_size.is_empty() {
-        return Err(Code::ProofAlone.into());
-    }
-    let verdict = prove::check(proof, keys);
-    print(&match args.format {
-        Format::Text => prove::to_text(proof, verdict),
-        Format::Json => format!("{}\n", prove::to_json(proof, verdict)),
-    })?;
-    Ok(match verdict {
-        Verdict::Holds(_) => met(args.require == Level::Chained || args.require == Level::Receipted, verdict.level()),
-        Verdict::Unchecked => 3,
-        Verdict::NotIncluded | Verdict::Forged => 2,
-    })
-}
-
-/// The exit code for what holds. A receipt is the collector's word, so it is not the device's, nor a witness's.
-fn reached(required: Level, checked: &Checked) -> u8 {
-    let reached = match required {
-        Level::Chained => true,
-        Level::Signed => checked.signed,
-        Level::Receipted => matches!(checked.report.level, "receipted" | "witnessed"),
-        Level::Witnessed => checked.report.level == "witnessed",
-    };
-    met(reached, checked.report.level)
-}
-
-fn met(reached: bool, level: &str) -> u8 {
-    if !reached {
-        eprintln!("nymtrail: all holds, but only at the level `{level}`, which is not the one asked for");
-    }
-    if reached { 0 } else { 3 }
 }
 
 fn show_keys(store: &Store, db: &Path) -> Result<(), Code> {

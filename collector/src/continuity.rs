@@ -19,7 +19,7 @@ pub struct Continuity {
 }
 
 impl Continuity {
-    /// Reads a file as `trail.continuity()` gives it.
+    /// Reads a file with the JSON of an opening.
     ///
     /// # Errors
     /// `cannot_read`, `malformed_opening`.

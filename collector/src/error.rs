@@ -124,7 +124,7 @@ codes! {
     /// A proof among options that are about rows.
     ProofAlone = "proof_alone", None, "a proof is of one row; leave --receipts, --opening and --expect-size out";
     /// A file that is no opening.
-    MalformedOpening = "malformed_opening", None, "this is no opening; give the JSON that trail.continuity() gave, with v, old, new, blind, r and pk";
+    MalformedOpening = "malformed_opening", None, "this is no opening; give one JSON object with v, old, new, blind, r and pk";
     /// A file of receipts with something else in it.
     MalformedReceipt = "malformed_receipt", None, "this is no receipt; give notes as the collector answered them, or its answers, one a line";
     /// A public key that is none.

@@ -1,6 +1,7 @@
 //! The verdict as a page for people: one file without scripts or anything from elsewhere.
 
-use crate::audit::utc;
+use crate::report::count;
+use crate::time::utc;
 use crate::timeline::{Fate, Stretch, Timeline, Timelines};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -181,14 +182,14 @@ fn in_words(Stretch { fate, from, to }: &Stretch) -> String {
 
 /// What is known of a chain beside its drawing.
 fn facts(chain: &Value) -> String {
-    let mut facts = vec![format!("{} rows", number(chain, "rows"))];
+    let mut facts = vec![count(number(chain, "rows"), "row")];
     if let (Some(seq), Some(class)) = (chain["first_bad"].as_u64(), chain["class"].as_str()) {
         facts.push(format!("damage begins at row <b>{seq}</b>: {}", escaped(class)));
     }
     let columns = [
         ("erased", "erased"),
         ("half_erased", "erased by half: their salt is still here"),
-        ("bad_link", "links that do not follow"),
+        ("bad_link", "not following from the row before"),
         ("gaps", "times rows missing in between"),
         ("forks", "more than one in a place"),
         ("time_back", "earlier than the row before"),
@@ -207,14 +208,14 @@ fn facts(chain: &Value) -> String {
         for (kind, by) in [("signed", "its device"), ("receipted", "the collector")] {
             let size = covered(chain, kind);
             if size > 0 {
-                facts.push(format!("signed by {by} up to {size} rows"));
+                facts.push(format!("signed by {by} up to {}", count(size, "row")));
             }
         }
         if let Some(time) = checkpoints["signed_at"].as_u64() {
             facts.push(utc(time));
         }
         if number(checkpoints, "unchecked") > 0 {
-            facts.push(format!("{} checkpoints not checked", number(checkpoints, "unchecked")));
+            facts.push(format!("{} not checked", count(number(checkpoints, "unchecked"), "checkpoint")));
         }
     }
     facts.join(" · ")

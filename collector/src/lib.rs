@@ -33,6 +33,7 @@ pub mod sorter;
 pub mod source;
 pub mod statement;
 pub mod store;
+mod time;
 pub mod timeline;
 pub mod verify;
 pub mod witness;

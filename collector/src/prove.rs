@@ -1,9 +1,9 @@
 //! Proofs that a row is in a chain that the collector signed: making one from a store, and saying what one shows.
 
-use crate::audit::utc;
 use crate::error::Code;
 use crate::forms::Failure;
 use crate::store::Store;
+use crate::time::utc;
 use nymtrail::core::chain::Hash;
 use nymtrail::core::note::{Checkpoint, Note};
 use nymtrail::core::proof::{HEADER, Proof};

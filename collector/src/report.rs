@@ -3,6 +3,7 @@
 use crate::audit::{self, Class};
 use crate::columns::Found;
 use crate::continuity::Continued;
+use crate::time::utc;
 use crate::verify::{Checked, Tail};
 use nymtrail::core::opening::Part;
 use nymtrail::core::verify::{self, ChainCheck, ChainVerdict, Outcome, Report};
@@ -190,7 +191,7 @@ pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
 fn checkpoints_in_words(said: &audit::Found) -> String {
     let mut words = format!("  {}", count(said.checkpoints, "checkpoint"));
     if let Some((size, time)) = said.receipted {
-        let _ = write!(words, "; receipted up to {}, signed {}", count(size, "row"), audit::utc(time));
+        let _ = write!(words, "; receipted up to {}, signed {}", count(size, "row"), utc(time));
     }
     if said.unchecked > 0 {
         let _ =
@@ -263,6 +264,7 @@ pub const fn class_in_words(class: verify::Class) -> &'static str {
     }
 }
 
-fn count(number: u64, noun: &str) -> String {
+/// A number of things, in words.
+pub(crate) fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod cli;
 mod continuity;
+mod damaged_store;
 mod delivery;
 mod erase;
 mod erased;
@@ -16,6 +17,6 @@ mod properties;
 mod receipts;
 mod signed;
 mod support;
-mod tampering;
+
 mod unavailable;
 mod verify_vectors;
