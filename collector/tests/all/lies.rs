@@ -96,6 +96,24 @@ async fn a_statement_contradicts_what_was_acknowledged() {
 }
 
 #[tokio::test]
+async fn whoever_logs_erasures_is_accused_of_nothing() {
+    let (collector, rows) = (Collector::new(), chain(1, 9));
+    // One row came without its event, another one is erased here.
+    let sent: Vec<_> = rows.iter().map(|row| if row.seq == 3 { row.erased() } else { row.clone() }).collect();
+    let answer = collector.post_rows(&sent).await;
+    fs::write(collector.dir.path().join("kept"), answer.body["receipt"][&rows[0].chain].as_str().unwrap()).unwrap();
+    let (dir, vkey) = (collector.dir.path(), collector.vkey().to_string());
+    let which = ["--chain", &rows[0].chain, "--seq", "5", "--why", "art17"];
+    let (code, _, said) = run(dir, &[&["erase", "--db", "a.db"], &which[..]].concat(), b"");
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(run(dir, &["statement", "--db", "a.db", "-o", "statement"], b"").0, 0);
+    assert!(fs::read_to_string(dir.join("statement")).unwrap().contains(" 2 2\n"), "two erased, two recorded");
+    let call = ["evidence", "--key", &vkey, "--receipts", "kept", "--statement", "statement", "--rows", "a.db"];
+    let (code, _, said) = run(dir, &call, b"");
+    assert!(code == 1 && said.contains("[no_evidence]"), "{said}");
+}
+
+#[tokio::test]
 async fn two_things_that_were_signed_contradict_each_other() {
     let collector = Collector::new();
     let rows = chain(1, 9);
