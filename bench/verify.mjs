@@ -135,6 +135,7 @@ if (wanted('native')) {
 
 if (wanted('chromium')) {
   const server = createServer((request, response) => {
+    if (request.url === '/favicon.ico') return response.writeHead(404).end()
     const headers = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
     const path = request.url.slice(1)
     if (path === 'rows') response.writeHead(200, headers).end(bytes)

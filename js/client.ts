@@ -402,6 +402,8 @@ export function makeTrail(
       }
     },
 
+    receipts: async () => (await ask((core) => core.receipts(), ANSWER_LIMIT)) ?? [],
+
     async erase() {
       consent = 'denied'
       dropQueue('consent')

@@ -12,6 +12,7 @@ import { type Happening, listen } from './browser/lifecycle.js'
 import { hasLocks, tryLock, waitLock } from './browser/locks.js'
 import { memoryStore } from './browser/memory.js'
 import { type Overlay, overlay } from './browser/overlay.js'
+import { countReceipts, receiptsIn } from './browser/receipts.js'
 import { type Store, StoreError, type Write } from './browser/store.js'
 import type { Core, CoreClass, CoreStats, Host } from './core.js'
 import type { Verdict } from './types.js'
@@ -228,7 +229,12 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       const metas = await store.metas()
       const parts = metas.map(async ([key, value]) => [key, value, (await lastOf(store, key)) ?? ''])
       const stats = JSON.parse(this.#engine?.stats(itemsOf((await Promise.all(parts)).flat())) ?? '{}')
-      return { ...stats, storage: this.#durable ? 'indexeddb' : 'memory' } as CoreStats
+      const receipts = countReceipts(receiptsIn(metas))
+      return { ...stats, receipts, storage: this.#durable ? 'indexeddb' : 'memory' } as CoreStats
+    }
+
+    async receipts() {
+      return receiptsIn(await this.#metas())
     }
 
     async export() {
@@ -385,9 +391,11 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
 
     async #deliver(number: number, meta: string, rows: string[]) {
       const checkpoints = this.#keys && (await this.#keys.sign(meta))
-      const outcome = await this.#host.deliver(rows, meta, false, checkpoints)
-      const { status, events, after = '-' } = JSON.parse(outcome)
-      this.#feed('Answered', number, `${status} ${events} ${after}`)
+      const outcome = JSON.parse(await this.#host.deliver(rows, meta, false, checkpoints))
+      const { status, events, after = '-' } = outcome
+      const { code, ahead } = (await this.#keys?.take(meta, outcome)) ?? {}
+      if (code) this.#host.warn(code)
+      this.#feed('Answered', number, `${status} ${events} ${after}${ahead ? ' ahead' : ''}`)
     }
 
     /** Where there are no locks nobody can tell whether a lane is idle: then every page opens its own. */

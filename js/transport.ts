@@ -25,6 +25,8 @@ interface Result {
   status: number
   events: string
   after?: number
+  receipt?: string | undefined
+  conflict?: readonly string[] | undefined
 }
 
 export interface Transport {
@@ -84,8 +86,8 @@ export function makeTransport(
       return { status: 413, events: 's' }
     const response = await (exit ? lastWord(request, bytes) : exchange(request, bytes, false))
     if (response) return settled(response, batch)
-    // Without a network nothing is known of the endpoint.
-    return navigator.onLine === false ? { ...failed, events: 'o' } : failed
+    // Without a network nothing is known of the endpoint. Node 20 has no navigator.
+    return globalThis.navigator?.onLine === false ? { ...failed, events: 'o' } : failed
   }
 
   /**
@@ -147,12 +149,12 @@ export function makeTransport(
 
   function settled(response: EndpointResponse, batch: Batch): Result {
     const { status } = response
-    let after: number | undefined
     let events = ''
+    let told: Partial<Exclude<Settlement, string>> = {}
     try {
       const settlement = endpoint.settle(response, batch)
       events = letters(settlement)
-      after = typeof settlement === 'object' ? wait(settlement.afterMs) : undefined
+      if (typeof settlement === 'object') told = settlement
     } catch {
       // Told below.
     }
@@ -161,8 +163,9 @@ export function makeTransport(
       return { ...failed, status }
     }
     if (events === 'r' && status >= 400 && status < 500 && ![408, 425, 429].includes(status)) warn('endpoint_refused')
-    after ??= retryAfter(response.headers)
-    return { status, events, ...(after !== undefined && { after }) }
+    const { receipt, conflict } = told
+    const after = wait(told.afterMs) ?? retryAfter(response.headers)
+    return { status, events, ...(after !== undefined && { after }), receipt, conflict }
   }
 
   return {

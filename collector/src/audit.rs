@@ -3,9 +3,11 @@
 //! [`Receipts`] gathers what was signed, from the store and from whoever kept it elsewhere. [`Audit`] is then shown the rows,
 //! one after the other, and compares roots on the way.
 
+use crate::continuity::Continuity;
 use crate::error::Code;
 use crate::forms::Failure;
 use crate::keys::judge;
+use crate::log::check::{self as log, Head, LogFound};
 use crate::signing::NoteKey;
 use crate::store::Store;
 use nymtrail::core::chain::Hash;
@@ -16,7 +18,7 @@ use nymtrail::core::row::Row;
 use nymtrail::core::verify::{ChainVerdict, Outcome};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, Read};
 
 /// The longest line in a file of receipts: 1 MiB.
@@ -77,6 +79,8 @@ pub struct Found {
     pub receipted: Option<(u64, u64)>,
     /// The largest size that the device signed, with the key in the chain's first row, and that the rows agree with.
     pub signed: Option<u64>,
+    /// The largest size of a receipt that is in the collector's log as well.
+    pub logged: Option<u64>,
     /// How many of the device's checkpoints could not be checked, as the chain's first row names no key or is erased.
     pub keyless: u64,
     /// Two notes of one key that contradict each other, if there are.
@@ -114,14 +118,24 @@ impl Found {
 pub struct Findings {
     /// Of each chain that has any, by id.
     pub chains: BTreeMap<String, Found>,
-    /// Receipts from elsewhere that could not be checked: of another deployment, or signed by none of the keys.
+    /// Receipts from elsewhere that could not be checked: of another deployment, or signed by none of the keys. So does a log.
     pub unchecked: u64,
+    /// The collector's log, if it was given.
+    pub log: Option<LogFound>,
 }
 
 impl Findings {
     /// The worst that was found of any chain.
     pub fn class(&self) -> Option<Class> {
-        self.chains.values().filter_map(|found| found.class).min()
+        let log = self.log.as_ref().and_then(|log| log.class);
+        self.chains.values().filter_map(|found| found.class).chain(log).min()
+    }
+
+    /// Whether this chain is receipted, and the receipt in a log that enough witnesses cosigned.
+    pub fn is_witnessed(&self, chain: &ChainVerdict) -> bool {
+        let logged = |found: &&Found| found.is_receipted(chain) && found.logged == Some(chain.top);
+        self.log.as_ref().is_some_and(LogFound::is_witnessed)
+            && self.chains.get(&chain.chain).as_ref().is_some_and(logged)
     }
 }
 
@@ -160,6 +174,12 @@ pub struct Receipts {
     entries: BTreeMap<String, Vec<Entry>>,
     findings: Findings,
     given: Vec<(Note, Checkpoint)>,
+    /// Openings of continuity to check on the way.
+    pub openings: Vec<Continuity>,
+    /// Whether checkpoints of logs other than chains are read as well.
+    any: bool,
+    log: Option<Head>,
+    leaves: Option<HashSet<[u8; 32]>>,
 }
 
 impl Receipts {
@@ -168,10 +188,33 @@ impl Receipts {
         Self { keys, ..Self::default() }
     }
 
+    /// The keys that signatures are checked with.
+    pub fn keys(&self) -> &[Vkey] {
+        &self.keys
+    }
+
     /// Uses this key too, if there is no other.
     pub fn or_key(&mut self, key: impl FnOnce() -> Result<Option<Vkey>, Code>) -> Result<(), Code> {
         if self.keys.is_empty() {
             self.keys.extend(key()?);
+        }
+        Ok(())
+    }
+
+    /// Adds the collector's log.
+    pub fn log(&mut self, head: Head) {
+        self.log = Some(head);
+    }
+
+    /// Reads the log, if one was added. Its hashes come from its own tiles, else from the store.
+    ///
+    /// # Errors
+    /// `log_tiles`, `unavailable`.
+    pub fn read_log(&mut self, store: Option<&Store>) -> Result<(), Code> {
+        if let Some(head) = self.log.take() {
+            let (leaves, found) = head.leaves(store)?;
+            self.findings.unchecked += u64::from(!found.signed && found.class.is_none());
+            (self.leaves, self.findings.log) = (Some(leaves), Some(found));
         }
         Ok(())
     }
@@ -240,7 +283,7 @@ impl Receipts {
     fn give(&mut self, note: &str) -> Option<()> {
         let note = Note::parse(note)?;
         let checkpoint = Checkpoint::parse(&note.text)?;
-        checkpoint.deployment_and_chain()?;
+        (self.any || checkpoint.deployment_and_chain().is_some()).then_some(())?;
         self.given.push((note, checkpoint));
         Some(())
     }
@@ -288,6 +331,11 @@ impl Receipts {
         self.entries.entry(chain).or_default().push(Entry { by, size, root, signed, agrees, given, note });
     }
 
+    /// Whether there is nothing to compare rows with.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.given.is_empty() && self.findings == Findings::default()
+    }
+
     /// Ready for the rows. What was given from elsewhere counts only if one of the keys signed it, or the key of the chain
     /// itself: anybody can write a note.
     pub fn audit(mut self) -> Audit {
@@ -310,8 +358,18 @@ impl Receipts {
             }
         }
         self.entries.values_mut().for_each(|entries| entries.sort_by_key(|entry| entry.size));
-        Audit { entries: self.entries, findings: self.findings, walk: None }
+        Audit { entries: self.entries, findings: self.findings, walk: None, leaves: self.leaves }
     }
+}
+
+/// Reads notes with checkpoints of any origin, in the forms that [`Receipts::read`] takes.
+///
+/// # Errors
+/// As [`Receipts::read`].
+pub fn read_notes(input: impl BufRead) -> Result<Vec<(Note, Checkpoint)>, Failure> {
+    let mut receipts = Receipts { any: true, ..Receipts::default() };
+    receipts.read(input)?;
+    Ok(receipts.given)
 }
 
 /// Where among the rows we are.
@@ -335,6 +393,7 @@ pub struct Audit {
     entries: BTreeMap<String, Vec<Entry>>,
     findings: Findings,
     walk: Option<Walk>,
+    leaves: Option<HashSet<[u8; 32]>>,
 }
 
 impl Audit {
@@ -397,6 +456,9 @@ impl Audit {
                 (Some(true), By::Device, Signed::At(_)) => found.signed = found.signed.max(Some(*size)),
                 (Some(true), By::Collector, Signed::At(time)) => {
                     found.receipted = found.receipted.max(Some((*size, *time)));
+                    if self.leaves.as_ref().is_some_and(|leaves| log::has(leaves, &entry.note)) {
+                        found.logged = found.logged.max(Some(*size));
+                    }
                 }
                 (Some(true), ..) => {}
                 (Some(false), ..) => match contradicted(at, &entries) {

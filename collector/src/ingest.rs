@@ -7,6 +7,7 @@
 use crate::device::CheckpointAnswer;
 use crate::epochs;
 use crate::error::Code;
+use crate::operator::{ARRIVED, Erasure};
 use crate::rows::{self, Claim};
 use crate::store::read_row;
 use nymtrail::core::{chain, epoch::Period, row::Row};
@@ -144,7 +145,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn of(results: Vec<RowAnswer>) -> Self {
+    /// Counts the answers of single rows.
+    pub fn of(results: Vec<RowAnswer>) -> Self {
         let count = |outcome| results.iter().filter(|row| row.outcome == Ok(outcome)).count();
         let (stored, duplicate) = (count(Taken::Stored), count(Taken::Duplicate));
         Self {
@@ -201,6 +203,15 @@ pub fn take(db: &Connection, batch: &Batch) -> Result<Answer, Code> {
         results[at] = Some(RowAnswer { chain: claim.chain, seq: claim.seq, outcome });
     }
     Ok(Answer::of(results.into_iter().flatten().collect()))
+}
+
+/// The rows that were added without their event. They are logged at once: later nobody could tell them from rows that
+/// somebody with access to the table erased.
+pub fn came_erased(batch: &Batch, answer: &Answer) -> Vec<Erasure> {
+    let added = batch.rows.iter().zip(&answer.results).filter(|(_, result)| result.outcome == Ok(Taken::Stored));
+    let erased = added.filter_map(|(row, _)| row.as_ref().ok()).filter(|row| row.body.is_none());
+    let record = |row: &Row| Erasure { chain: row.chain.clone(), seq: row.seq, why: ARRIVED.into() };
+    erased.map(record).collect()
 }
 
 fn take_row(db: &Connection, batch: &Batch, row: &Row, forked: Option<&Row>) -> Result<Result<Taken, Code>, Code> {

@@ -59,7 +59,11 @@ pub fn prove(store: &Store, chain: &str, seq: u64) -> Result<Proof, Code> {
     if proof.is_included() { Ok(proof) } else { Err(Code::RowsChanged) }
 }
 
-fn find_chain(store: &Store, beginning: &str) -> Result<String, Code> {
+/// The one chain of the store whose id begins so.
+///
+/// # Errors
+/// `no_chain`, `ambiguous_chain`, `unavailable`.
+pub fn find_chain(store: &Store, beginning: &str) -> Result<String, Code> {
     if beginning.len() > 64 || !hex::is_hex(beginning, beginning.len()) {
         return Err(Code::NoChain);
     }

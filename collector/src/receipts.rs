@@ -10,6 +10,8 @@ use crate::device;
 use crate::error::Code;
 use crate::ingest::{Answer, Taken};
 use crate::keys::Signer;
+use crate::log;
+use crate::statement;
 use nymtrail::core::chain::Hash;
 use nymtrail::core::hex;
 use nymtrail::core::merkle::CompactRange;
@@ -37,9 +39,11 @@ pub fn issue(
             *first = [*first, added].into_iter().flatten().min();
         }
     }
+    // Nothing is signed for a time before a statement that said what was not there yet.
+    let time = (now / 1000).max(statement::last(db)?);
     let mut receipts = BTreeMap::new();
     for (chain, first) in chains {
-        if let Some(note) = receipt(db, signer, &origin(deployment, chain), chain, first, now / 1000)? {
+        if let Some(note) = receipt(db, signer, &origin(deployment, chain), chain, first, time)? {
             receipts.insert(chain.to_owned(), note);
         }
     }
@@ -119,6 +123,7 @@ fn receipt(
     let peaks: Vec<u8> = tree.peaks().iter().flat_map(|peak| peak.0).collect();
     let mut keep = db.prepare_cached("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?)")?;
     keep.execute(params![chain, checkpoint.size, checkpoint.root.hex(), note, time * 1000, peaks])?;
+    log::queue(db, chain, checkpoint.size)?;
     if let Some(last) = last.filter(|last| last.size != tree.size()) {
         let mut forget = db.prepare_cached("UPDATE checkpoints SET peaks = NULL WHERE chain = ? AND size = ?")?;
         forget.execute(params![chain, last.size])?;

@@ -3,7 +3,8 @@
 //!
 //! A cosignature, which has a time, is [`nymtrail::core::note::Vkey`]'s.
 
-use crate::keys::verify_ed25519;
+use crate::error::Code;
+use crate::keys::{beside, open_secret, read_secret, verify_ed25519};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use nymtrail::core::hex;
 use nymtrail::core::note::{Note, Signature, Signed};
@@ -12,6 +13,7 @@ use p256::ecdsa::signature::Verifier;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::path::Path;
 
 /// The signature type of Ed25519 over the note's text.
 pub const ED25519: u8 = 1;
@@ -126,11 +128,62 @@ impl fmt::Display for NoteKey {
     }
 }
 
+/// A secret Ed25519 key that signs notes as they are: that of the collector's log.
+pub struct NoteSigner {
+    secret: ed25519_dalek::SigningKey,
+    key: NoteKey,
+}
+
+impl NoteSigner {
+    /// The key of the log of the store in the file `db`; made if there is none. `true` if it was made now.
+    ///
+    /// # Errors
+    /// `key_file`, `unavailable`.
+    pub fn open(db: &Path, deployment: &str) -> Result<(Self, bool), Code> {
+        let name = log_origin(deployment);
+        let (secret, made) = open_secret(&beside(db, ".log.key"), &name, ED25519)?;
+        Ok((Self::new(&name, &secret), made))
+    }
+
+    /// The same, if there is one.
+    ///
+    /// # Errors
+    /// `key_file`.
+    pub fn read(db: &Path, deployment: &str) -> Result<Option<Self>, Code> {
+        let name = log_origin(deployment);
+        Ok(read_secret(&beside(db, ".log.key"), &name, ED25519)?.map(|secret| Self::new(&name, &secret)))
+    }
+
+    /// The signer with this secret key.
+    pub fn new(name: &str, secret: &[u8; 32]) -> Self {
+        let secret = ed25519_dalek::SigningKey::from_bytes(secret);
+        let key = NoteKey::ed25519(name, secret.verifying_key().to_bytes());
+        Self { secret, key }
+    }
+
+    /// The public key.
+    pub fn key(&self) -> &NoteKey {
+        &self.key
+    }
+
+    /// The note with this key's signature.
+    pub fn sign(&self, text: String) -> Note {
+        use ed25519_dalek::Signer;
+        let bytes = self.secret.sign(text.as_bytes()).to_bytes().to_vec();
+        let line = Signature { name: self.key.name.clone(), id: self.key.id(), bytes };
+        Note { text, signatures: vec![line] }
+    }
+}
+
+/// The origin of the log's checkpoints, and the name of its key.
+pub fn log_origin(deployment: &str) -> String {
+    format!("{deployment}/log")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The example of tlog-cosignature.md, a note signed by its log.
     #[test]
     fn a_vkey_reads_back_and_another_one_is_refused() {
         let text = NoteKey::ed25519("shop/log", [7; 32]).to_string();

@@ -69,6 +69,18 @@ CREATE TABLE IF NOT EXISTS conflicts (
   chain TEXT PRIMARY KEY, theirs TEXT NOT NULL, ours TEXT) STRICT, WITHOUT ROWID;
 ";
 
+/// The collector's own log: see [`crate::log`].
+const LOG: &str = "
+-- Receipts that are to be logged with the next step.
+CREATE TABLE IF NOT EXISTS log_queue (
+  chain TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (chain, size)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS log_entries (at INTEGER PRIMARY KEY, entry TEXT NOT NULL) STRICT;
+-- Every complete node of the tree, in the order of tlog_tiles::stored_hash_index.
+CREATE TABLE IF NOT EXISTS log_hashes (at INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
+-- How far each witness is known to be.
+CREATE TABLE IF NOT EXISTS log_witnesses (name TEXT PRIMARY KEY, size INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+";
+
 /// An open store.
 pub struct Store {
     db: Connection,
@@ -125,6 +137,7 @@ impl Store {
             tx.pragma_update(None, "user_version", VERSION)?;
         }
         tx.execute_batch(DEVICES)?;
+        tx.execute_batch(LOG)?;
         tx.commit()?;
         let (deployment, period) = identify(&db)?;
         let store = Self { db, deployment, period };

@@ -1,10 +1,10 @@
 /** Keys of chains: made ahead, stored with a chain's first row, and found again to sign for it. Nothing here rejects. */
-import type { ChainKey, Signer } from '../types.js'
+import type { Answered, ChainKey, Signer, TakenReceipt } from '../types.js'
 import { within } from '../within.js'
 import type { Store, Write } from './store.js'
 
-/** How long a batch waits for its signature, in ms: signing takes less than one. */
-const SIGN_LIMIT = 1000
+/** How long a batch waits for its signature, and its answer for the check of a receipt, in ms: both take a few at most. */
+const LIMIT = 1000
 
 /** The keys of one client. */
 export interface Keys {
@@ -14,6 +14,8 @@ export interface Keys {
   of(write: Write): [chain: string, key: ChainKey][]
   /** The signed checkpoints that go with the batch of this meta, if it can be signed in time. */
   sign(meta: string): Promise<string[] | undefined>
+  /** What came of the receipt in the answer to the batch of this meta. */
+  take(meta: string, answer: Answered): Promise<TakenReceipt | undefined>
 }
 
 /** Keys of `signer`, in what `store` gives. `ready` hears of a key that the next chain may have. */
@@ -52,12 +54,17 @@ export function chainKeys(
         })
   }
 
+  const read = (meta: string) => {
+    const { deployment, chain, size, root = '' } = JSON.parse(meta)
+    return { chain, checkpoint: { origin: `${deployment}/${chain}`, size, root } }
+  }
+
   async function note(meta: string): Promise<string[]> {
-    const { deployment, chain, root, size } = JSON.parse(meta)
-    if (!root) return []
+    const { chain, checkpoint } = read(meta)
+    if (!checkpoint.root) return []
     if (!known.has(chain)) known.set(chain, await store()?.key(chain))
     const key = known.get(chain)
-    return key ? [await signer.sign(key, { origin: `${deployment}/${chain}`, size, root })] : []
+    return key ? [await signer.sign(key, checkpoint)] : []
   }
 
   return {
@@ -71,6 +78,13 @@ export function chainKeys(
       void make()()
       return [[first.chain, key]]
     },
-    sign: (meta) => within(note(meta), SIGN_LIMIT).catch(() => undefined),
+    sign: (meta) => within(note(meta), LIMIT).catch(() => undefined),
+    take(meta, answer) {
+      const taking = async () => {
+        const to = store()
+        return to && signer.take?.({ ...answer, ...read(meta) }, to)
+      }
+      return within(taking(), LIMIT).catch(() => undefined)
+    },
   }
 }

@@ -1,5 +1,5 @@
 /** Chains signed by the real client, wasm and all, checked with what Node has. It needs what `npm run build` has built. */
-import { createHash, createPublicKey, verify } from 'node:crypto'
+import { createPublicKey, verify } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { collector } from '../endpoints/collector.ts'
 import { derOf, deviceSigner } from '../endpoints/lib/signer.ts'
@@ -7,16 +7,10 @@ import { createTrail } from '../index.ts'
 import { fakeClock, fakeNetwork, fakePage, fakeStore } from '../testing.ts'
 import type { ChainKey, Row, Trail } from '../types.ts'
 import { shadowing } from './check.ts'
+import { locks, rootOf, sha256 } from './logs.ts'
 
-const sha256 = (...parts: (Uint8Array | string)[]) =>
-  parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest()
-
-/** RFC 9162, section 2.1.1. */
-function rootOf(links: Buffer[]): Buffer {
-  if (links.length < 2) return links[0] ?? sha256()
-  const half = 2 ** Math.ceil(Math.log2(links.length) - 1)
-  return sha256('\x01', rootOf(links.slice(0, half)), rootOf(links.slice(half)))
-}
+// Real time goes by in WebCrypto, and a machine may be busy.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 /** What a note says, if the key of that genesis signed it; throws otherwise. */
 function read(note: string, { alg, pk }: { alg: string; pk: string }) {
@@ -42,9 +36,9 @@ describe('a signed note', () => {
   const checkpoint = { origin: `shop/${'ab'.repeat(32)}`, size: 7, root: 'cd'.repeat(32) }
 
   test('of the algorithm that is there', async () => {
-    const key = (await deviceSigner.make()) as ChainKey
+    const key = (await deviceSigner().make()) as ChainKey
     expect([key.alg, key.pk.length, key.key.extractable]).toEqual(['Ed25519', 64, false])
-    const { origin, size, root } = read(await deviceSigner.sign(key, checkpoint), key)
+    const { origin, size, root } = read(await deviceSigner().sign(key, checkpoint), key)
     expect({ origin, size, root: Buffer.from(root, 'base64').toString('hex') }).toEqual(checkpoint)
   })
 
@@ -54,12 +48,12 @@ describe('a signed note', () => {
       if ((given[0] as { name: string }).name === 'Ed25519') throw new DOMException('', 'NotSupportedError')
       return original(...given)
     }) as never)
-    const key = (await deviceSigner.make()) as ChainKey
+    const key = (await deviceSigner().make()) as ChainKey
     make.mockRestore()
     expect([key.alg, key.pk.length, key.pk.slice(0, 2)]).toEqual(['ES256', 130, '04'])
     // Each number begins with a byte over 127 in half of them, and with a zero in one of 256.
     for (let size = 1; size < 300; size++) {
-      expect(read(await deviceSigner.sign(key, { ...checkpoint, size }), key).size).toBe(size)
+      expect(read(await deviceSigner().sign(key, { ...checkpoint, size }), key).size).toBe(size)
     }
   })
 
@@ -74,20 +68,6 @@ describe('a signed note', () => {
     expect(hex('80'.repeat(32), '7f'.repeat(32))).toBe(`3045022100${'80'.repeat(32)}0220${'7f'.repeat(32)}`)
   })
 })
-
-/** Web Locks that are granted at once or not at all: nobody waits in these tests. */
-const held = new Set<string>()
-const locks = {
-  async request(name: string, _: LockOptions, granted: (lock: object | null) => unknown) {
-    if (held.has(name)) return granted(null)
-    held.add(name)
-    try {
-      return await granted({ name })
-    } finally {
-      held.delete(name)
-    }
-  },
-}
 
 describe('a client', () => {
   let page: ReturnType<typeof fakePage>

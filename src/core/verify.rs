@@ -192,6 +192,11 @@ impl ChainCheck {
         Self { found, before: Some(before), base: None }
     }
 
+    /// What was found so far.
+    pub fn found(&self) -> &ChainVerdict {
+        &self.found
+    }
+
     /// What was found so far, and the row that the next one is compared with.
     pub fn split(self) -> (ChainVerdict, Option<Row>) {
         (self.found, self.before)

@@ -166,6 +166,8 @@ pub struct World {
     traced: bool,
     /// Roots that were compared with the endpoint's rows, and those over rows that it does not have all.
     pub roots: u64,
+    /// Answers that showed that the endpoint had more of a chain.
+    pub ahead: u64,
     unknown_roots: u64,
 }
 
@@ -195,6 +197,7 @@ impl World {
             begun: 0,
             traced: std::env::var_os("NYMTRAIL_SEED").is_some(),
             roots: 0,
+            ahead: 0,
             unknown_roots: 0,
         }
     }
@@ -512,8 +515,12 @@ impl World {
                 return self.pages[at].pending.push_back(Pending::Input(found));
             }
             Pending::Batch(id, lines, meta) => {
-                let answer = self.answer(&lines);
+                let mut answer = self.answer(&lines);
                 self.check_root(&lines, &meta);
+                if self.has_more(at, &lines) {
+                    answer += " ahead";
+                    self.ahead += 1;
+                }
                 Input::Answered(id, answer)
             }
         };
@@ -633,6 +640,14 @@ impl World {
         let arrived: Vec<_> = self.accepted.values().map(|line| name_of(line)).collect();
         let lost = self.captured.iter().filter(|name| !kept.contains(name) && !arrived.contains(name));
         self.excused.extend(lost.cloned());
+    }
+
+    /// Whether the endpoint has more rows of this chain than the page's store, as a receipt shows.
+    fn has_more(&mut self, at: usize, lines: &[String]) -> bool {
+        let Some(chain) = lines.first().and_then(|line| Row::parse(line)).map(|row| row.chain) else { return false };
+        let here = self.store_of(at).chain(&chain, 0).next_back().and_then(|line| Row::parse(line)).map(|row| row.seq);
+        let there = self.accepted.range((chain.clone(), 0)..=(chain, u64::MAX)).next_back().map(|((_, seq), _)| *seq);
+        self.restored && there > here
     }
 
     /// The root that goes with a batch is that of the chain's rows, up to the batch's last one, as the endpoint knows them.

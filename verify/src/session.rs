@@ -99,6 +99,7 @@ impl Session {
 pub fn to_json(report: &Report, rows: u64) -> Value {
     let mut value: Value = serde_json::from_str(&report.json()).unwrap_or_default();
     if let Value::Object(members) = &mut value {
+        members.insert("signed".into(), false.into());
         members.insert("unchecked".into(), 0.into());
         members.insert("found".into(), json!({"plain": rows, "named": 0, "attributes": 0, "without": 0}));
     }

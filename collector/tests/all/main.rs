@@ -2,10 +2,14 @@
 
 mod bad_input;
 mod cli;
+mod continuity;
 mod delivery;
+mod erase;
 mod erased;
 mod exports;
 mod forged;
+mod lies;
+mod log;
 mod process;
 mod proofs;
 mod properties;

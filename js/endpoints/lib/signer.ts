@@ -3,12 +3,8 @@
  * endpoints, so that a page pays for it only with one that takes signatures.
  */
 import type { ChainKey, Signer } from '../../types.js'
-
-const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
-
-/** The bytes of hex digits. */
-export const bytesOf = (hex: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(hex.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16))
+import { bytesOf, hexOf } from './bytes.js'
+import { takeReceipt } from './take-receipt.js'
 
 const base64 = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes))
 
@@ -52,8 +48,16 @@ export function derOf(signature: Uint8Array): Uint8Array {
   return Uint8Array.from([0x30, numbers.length, ...numbers])
 }
 
-/** Signs chains with keys that cannot leave the browser: Ed25519, or P-256 where there is none. */
-export const deviceSigner: Signer = {
+/**
+ * Signs chains with keys that cannot leave the browser, Ed25519, or P-256 where there is none, and checks receipts: their
+ * signature only with `vkey`, the collector's public key.
+ *
+ * @example
+ * ```ts
+ * const mine: Endpoint = { ...endpoint, signer: deviceSigner() }
+ * ```
+ */
+export const deviceSigner = (vkey?: string): Signer => ({
   make: () => makeKey('Ed25519').catch(() => makeKey('ES256')),
   async sign({ alg, pk, key }, { origin, size, root }) {
     const algorithm = ALGORITHMS[alg]
@@ -63,4 +67,5 @@ export const deviceSigner: Signer = {
     const signature = alg === 'ES256' ? derOf(signed) : signed
     return `${text}\n\u2014 ${origin} ${base64(Uint8Array.from([...new Uint8Array(id, 0, 4), ...signature]))}\n`
   },
-}
+  take: (answered, store) => takeReceipt(answered, store, vkey),
+})

@@ -66,8 +66,9 @@ impl Engine {
         let note =
             Object::default().text("chain", &chain).number("next", next).number("status", answer.status).finish();
         self.effects.note("settled", &note);
-        if fork && ours && self.forked.as_ref() != Some(&chain) {
-            // The collector knows another history of this chain (a restored backup, for one): go on in a new one.
+        if (fork || answer.ahead) && ours && self.forked.as_ref() != Some(&chain) {
+            // The collector knows another history of this chain (a restored backup, for one): go on in a new one. What this
+            // one has is sent all the same: it may be what the collector has.
             self.leave_lane();
             self.forked = Some(chain);
             self.commit();

@@ -1,8 +1,11 @@
 // Chains signed by keys that a real browser makes and keeps, checked with none of our code.
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { until } from '../browsers/page.mjs'
+import { nymtrail, openCollector } from '../collector.mjs'
 import { readNote, rootOf } from '../notes.mjs'
-import { engine, scenario, statsOf } from '../scenario.mjs'
+import { engine, exportOf, folder, scenario, statsOf } from '../scenario.mjs'
 
 /** A collector that takes everything and checks each signature: `{ chains, notes }`. */
 function collectorOf(site) {
@@ -157,5 +160,85 @@ scenario(
     await track(site, profile, ['b'])
     await until(() => taken.notes.some(({ size }) => size >= 3), 'it is covered')
     assert.equal(taken.chains.size, 1, engine)
+  },
+)
+
+scenario(
+  'with the real collector: signed and receipted on both sides, and one event proved to somebody else',
+  async ({ t, site, profile }) => {
+    const collector = await openCollector(t, '--demo', '--allow-origin', site.origin)
+    const shown = await nymtrail('keys', 'show', '--db', collector.db)
+    const key = /shop\/collector\+[\da-f]{8}\+\S+/.exec(shown.output)?.[0]
+    assert.ok(key, shown.output)
+    const begin = async () => {
+      const page = await profile.open(site.url('/page'))
+      await page.evaluate(
+        async ({ origin, key }) => {
+          const { createTrail, collector } = globalThis
+          globalThis.trail = createTrail({
+            deployment: 'shop',
+            endpoint: collector(origin, { key }),
+            salt: `${origin}/v1/epochs`,
+            consent: 'granted',
+            flush: { ageMs: 100, count: 20 },
+          })
+          return globalThis.trail.ready()
+        },
+        { origin: collector.origin, key },
+      )
+      return page
+    }
+    const send = (page, name, count) =>
+      page.evaluate(
+        ({ name, count }) => {
+          for (let at = 0; at < count; at++) globalThis.trail.track(name, { at })
+          return globalThis.trail.flush()
+        },
+        { name, count },
+      )
+    const first = await begin()
+    await send(first, 'first', 70)
+    await first.close()
+    const page = await begin()
+    await send(page, 'second', 30)
+    const { rows, ndjson } = await exportOf(page)
+    assert.equal(rows.length, 101, 'one chain')
+    const folderPath = folder(t)
+    const write = (name, text) => {
+      const path = join(folderPath, name)
+      writeFileSync(path, text)
+      return path
+    }
+
+    // What the collector's holder can show.
+    const signed = await nymtrail('verify', collector.db, '--require', 'signed')
+    assert.equal(signed.code, 0, signed.output)
+    // What the browser can show, with its own rows and receipts alone.
+    const receipts = await page.evaluate(() => globalThis.trail.receipts())
+    assert.deepEqual(
+      receipts.map(({ size, signed, code, evidence }) => ({ size, signed, code, evidence })),
+      [{ size: 101, signed: true, code: undefined, evidence: [] }],
+    )
+    assert.deepEqual((await statsOf(page)).receipts, { kept: 1, signed: 1, contradicted: 0 })
+    const kept = write('receipts', receipts.map((receipt) => JSON.stringify(receipt)).join('\n'))
+    const rowsFile = write('rows.ndjson', ndjson)
+    const against = ['--receipts', kept, '--key', key, '--require', 'receipted']
+    const receipted = await nymtrail('verify', rowsFile, ...against)
+    assert.equal(receipted.code, 0, receipted.output)
+    const cut = write('cut.ndjson', `${ndjson.trimEnd().split('\n').slice(0, -1).join('\n')}\n`)
+    assert.equal((await nymtrail('verify', cut, ...against)).code, 2)
+
+    const id = `${rows[64].chain}:64`
+    const proved = await page.evaluate(async (id) => {
+      const { prove } = await import('nymtrail/prove')
+      return prove(globalThis.trail, id)
+    }, id)
+    assert.equal(proved.code, undefined)
+    const file = write('row.tlog-proof', proved.proof)
+    const checked = await nymtrail('verify', file, '--key', key)
+    assert.equal(checked.code, 0, checked.output)
+    const other = write('other.tlog-proof', proved.proof.replace('index 64', 'index 65'))
+    assert.equal((await nymtrail('verify', other, '--key', key)).code, 2)
+    assert.deepEqual(page.warnings(), [])
   },
 )
