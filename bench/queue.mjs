@@ -30,7 +30,7 @@ if (values.help) {
 }
 const [events, calls, rounds] = [Number(values.events), Number(values.calls), Number(values.rounds)]
 
-/** Runs in the page: three clients, one whose endpoint works, two whose endpoint is down. */
+/** Runs in the page: four clients, one whose endpoint works, three whose endpoint is down; and two databases without one. */
 async function open({ events }) {
   const make = (deployment, endpoint) =>
     globalThis.createTrail({
@@ -39,7 +39,12 @@ async function open({ events }) {
       consent: 'granted',
       limits: { rows: Math.round(events * 1.2), bytes: 1e9 },
     })
-  const trails = { empty: make('empty', '/ingest'), few: make('few', '/down'), full: make('full', '/down') }
+  const trails = {
+    empty: make('empty', '/ingest'),
+    few: make('few', '/down'),
+    some: make('some', '/down-too'),
+    full: make('full', '/down'),
+  }
   await Promise.all(Object.values(trails).map((trail) => trail.ready()))
   const event = (i) => ({ product: 'dawn-mug', price: 24.5, quantity: 1 + (i % 3), position: i, source: 'search' })
   const channel = new MessageChannel()
@@ -49,8 +54,44 @@ async function open({ events }) {
       channel.port1.onmessage = resolve
       channel.port2.postMessage(0)
     })
+  /** What the client's store does for one event, and nothing else. */
+  const raw = async (name) => {
+    const opening = indexedDB.open(name, 1)
+    opening.onupgradeneeded = () => {
+      for (const store of ['rows', 'metas']) opening.result.createObjectStore(store)
+    }
+    await new Promise((resolve) => {
+      opening.onsuccess = resolve
+    })
+    const [chain, line] = ['c'.repeat(64), 'x'.repeat(420)]
+    let seq = 0
+    return (rows = 1) => {
+      const tx = opening.result.transaction(['rows', 'metas'], 'readwrite', { durability: 'relaxed' })
+      tx.objectStore('metas').put(String(seq), 'lane')
+      for (let i = 0; i < rows; i++) tx.objectStore('rows').add(line, [chain, seq++])
+      tx.commit()
+      return new Promise((resolve) => {
+        tx.oncomplete = resolve
+      })
+    }
+  }
+  const stores = { bare: await raw('bare'), laden: await raw('laden') }
   const bench = {
     trails,
+    async lade(count) {
+      for (let rows = 0; rows < count; rows += 1000) await stores.laden(1000)
+    },
+    /** Times in ms of one such write, one a task. */
+    async write(which, calls) {
+      const times = []
+      for (let i = 0; i < calls; i++) {
+        await task()
+        const began = performance.now()
+        stores[which]()
+        times.push(performance.now() - began)
+      }
+      return times
+    },
     async fill(count) {
       for (let i = 0; i < count; i++) {
         trails.full.track('add_to_basket', event(i))
@@ -102,27 +143,30 @@ async function open({ events }) {
 
 await inPage(async ({ site, page, memory, version }) => {
   let down = true
-  site.answer = ({ path }) => (path === '/down' && down ? { status: 503 } : {})
+  site.answer = ({ path }) => (path.startsWith('/down') && down ? { status: 503 } : {})
   await page.evaluate(open, { events })
   const run = (work, ...args) => page.evaluate(({ work, args }) => globalThis.bench[work](...args), { work, args })
   const drain = () => page.evaluate(() => globalThis.bench.trails.empty.flush())
   // Warms up, and gives the lanes a beginning.
-  for (const which of ['empty', 'few', 'full']) await run('track', which, 50)
+  for (const which of ['empty', 'few', 'some', 'full']) await run('track', which, 50)
   await drain()
   const before = await memory()
   const { pending } = await run('fill', events)
   const full = await memory()
+  await run('lade', pending)
   // What the browser does with them behind the scenes, such as compacting its files, is not what is measured here.
   await new Promise((resolve) => setTimeout(resolve, 10_000))
   const turns = Math.round(1e5 / (at(await run('noise', 1e5, 50), 0.5) / 0.1))
 
-  const times = { empty: [], full: [], noise: [] }
+  const times = { empty: [], some: [], full: [], bare: [], laden: [], noise: [] }
   const flushes = { few: [], full: [] }
   for (let round = 0; round < rounds; round++) {
-    for (const which of round % 2 ? ['full', 'empty'] : ['empty', 'full']) {
+    for (const which of round % 2 ? ['full', 'some', 'empty'] : ['empty', 'some', 'full']) {
       times[which].push(...(await run('track', which, calls)))
       await drain()
     }
+    for (const which of round % 2 ? ['laden', 'bare'] : ['bare', 'laden'])
+      times[which].push(...(await run('write', which, calls)))
     times.noise.push(...(await run('noise', turns, calls)))
     for (let i = 0; i < 5; i++) for (const which of ['few', 'full']) flushes[which].push(await run('flush', which))
   }
@@ -136,14 +180,15 @@ await inPage(async ({ site, page, memory, version }) => {
       console.log(`${name.padEnd(38)}${micro(one)}${micro(other)}${(other / one).toFixed(2).padStart(9)}`)
     console.log()
   }
-  table(
-    'events that wait',
-    ['0', `${pending}`],
-    [
-      ['track() with its write, median', 0.5],
-      ['track() with its write, p99', 0.99],
-    ].map(([name, part]) => [name, at(times.empty, part), at(times.full, part)]),
-  )
+  const parts = [
+    ['median', 0.5],
+    ['p99', 0.99],
+  ]
+  const both = (name, one, other) =>
+    parts.map(([part, share]) => [`${name}, ${part}`, at(times[one], share), at(times[other], share)])
+  table('events that wait', ['0', `${pending}`], both('track() with its write', 'empty', 'full'))
+  table('events that wait, endpoint down', [`50–${rounds * calls}`, `${pending}`], both('the same', 'some', 'full'))
+  table('rows in a store without the client', [`0–${rounds * calls}`, `${pending}`], both('one add', 'bare', 'laden'))
   table(
     'events that wait, endpoint down',
     ['50', `${pending}`],

@@ -3,7 +3,7 @@
 
 use nymtrail::core::config::Config;
 use nymtrail::core::engine::{Effect, Engine, Input, Remove, Write};
-use nymtrail::core::error::StoreErrorKind;
+use nymtrail::core::error::{Code, StoreErrorKind};
 use nymtrail::core::pseudonym::Kind;
 use nymtrail::core::recorder::{EventKind, Namespace};
 use nymtrail::core::row::Row;
@@ -127,6 +127,8 @@ struct Page {
     frozen: bool,
     /// Names of events captured here, to tell what may be lost with it.
     volatile: Vec<String>,
+    /// How many of these there were when it was told to flush, until that is answered.
+    flushing: Option<usize>,
     /// A write of it failed because the disk was full. If it dies before it has gone over to memory, what it had stored
     /// behind that write does not link and is not sent.
     failed: Cell<bool>,
@@ -347,6 +349,7 @@ impl World {
             alive: true,
             frozen: false,
             volatile: Vec::new(),
+            flushing: None,
             failed: Cell::new(false),
         };
         self.pages.push(page);
@@ -676,6 +679,10 @@ impl World {
 
     fn feed(&mut self, at: usize, input: Input) {
         self.trace(at, &input);
+        if input == Input::Flush {
+            let page = &mut self.pages[at];
+            page.flushing = page.flushing.or(Some(page.volatile.len()));
+        }
         let effects = self.pages[at].engine.handle(input, self.now, &mut self.random);
         for effect in effects.list().expect("effects that can be read") {
             self.perform(at, effect);
@@ -734,7 +741,8 @@ impl World {
             }
             Effect::Restore => page.pending.push_back(Pending::Restore),
             Effect::Degrade => page.memory = Some(Store::default()),
-            Effect::Ready | Effect::Flushed(_) | Effect::Warn(_) | Effect::Note(..) => {}
+            Effect::Flushed(code) => self.check_flushed(at, code),
+            Effect::Ready | Effect::Warn(_) | Effect::Note(..) => {}
         }
     }
 
@@ -771,6 +779,19 @@ impl World {
     fn release_all(&mut self, at: usize) {
         self.lanes.retain(|_, owner| *owner != at);
         self.resign(at);
+    }
+
+    /// A flush that is done has sent what its page had captured; in a world without faults it is done.
+    fn check_flushed(&mut self, at: usize, code: Option<Code>) {
+        let captured = self.pages[at].flushing.take().unwrap_or(0);
+        let page = &self.pages[at];
+        if !self.faultless || self.restored || self.backup.is_some() {
+            return;
+        }
+        assert_eq!(code, None, "page {at} could not flush");
+        let arrived: Vec<_> = self.accepted.values().map(|line| name_of(line)).collect();
+        let missing: Vec<_> = page.volatile.iter().take(captured).filter(|name| !arrived.contains(name)).collect();
+        assert!(missing.len() as u64 <= self.dropped(), "page {at} has flushed, but not {missing:?}");
     }
 
     /// Every event is accounted for.

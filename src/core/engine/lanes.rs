@@ -235,7 +235,7 @@ impl Engine {
         match self.sender.as_mut().filter(|_| here) {
             Some(sender) => {
                 sender.stored(chain, epoch, top, count, bytes, now);
-                if self.flushing {
+                if self.flushing.is_some() {
                     // What was on its way to the store when everything was wanted is part of it.
                     sender.want(false);
                 }
@@ -247,6 +247,7 @@ impl Engine {
                     None => words,
                 };
                 self.effects.tell(&words.finish());
+                self.ask_for_flush();
             }
         }
         self.effects.note("stored", &note);

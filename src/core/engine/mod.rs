@@ -83,7 +83,10 @@ pub struct Engine {
     proven: bool,
     /// Chains and last seqs that went out while the page was leaving, perhaps before they were stored.
     sent_leaving: Vec<(String, u64)>,
-    flushing: bool,
+    /// The number under which the answer to a flush is awaited: what another page says may be older than the question.
+    flushing: Option<u64>,
+    /// The flushes of other pages that this one, which sends, is to answer.
+    asked: Vec<u64>,
     /// The endpoint has failed and is given a rest: a page that leaves does not disturb it either.
     resting: bool,
     /// The store is this page's memory.
@@ -119,7 +122,8 @@ impl Engine {
             unsettled_from: 0,
             proven: false,
             sent_leaving: Vec::new(),
-            flushing: false,
+            flushing: None,
+            asked: Vec::new(),
             resting: false,
             degraded: false,
             restore_at: None,
@@ -441,5 +445,59 @@ mod tests {
         let effects = handle(&mut engine, Input::Written(writes.remove(0), Ok(())), 1_001, entropy);
         assert!(effects.iter().any(|effect| matches!(effect, Effect::Read { .. })), "{effects:?}");
         assert!(!effects.iter().any(|effect| matches!(effect, Effect::Flushed(_))), "{effects:?}");
+    }
+
+    #[test]
+    fn what_was_said_before_a_flush_was_heard_is_no_answer_to_it() {
+        let entropy = &mut Counter(0);
+        let mut engine = Engine::new(Config::parse("shop").unwrap(), entropy);
+        handle(&mut engine, Input::Opened(Vec::new(), true), 1_000, entropy);
+        engine.capture(EventKind::Track, "a", "", "", 1_000, entropy).unwrap();
+        let mut hear = |engine: &mut Engine, input| {
+            let effects = handle(engine, input, 1_000, entropy);
+            let told = effects.iter().find_map(|effect| match effect {
+                Effect::Tell(message) if message.starts_with("flush") => Some(message.clone()),
+                _ => None,
+            });
+            let flushed = effects.iter().find_map(|effect| match effect {
+                Effect::Flushed(code) => Some(*code),
+                _ => None,
+            });
+            let write = effects.into_iter().find_map(|effect| match effect {
+                Effect::Write(id, _) => Some(id),
+                _ => None,
+            });
+            (told, flushed, write)
+        };
+        let (told, _, write) = hear(&mut engine, Input::Flush);
+        assert_eq!(told, None, "nothing is stored yet");
+        assert_eq!(hear(&mut engine, Input::Heard("drained".into())), (None, None, None));
+        let (told, ..) = hear(&mut engine, Input::Written(write.unwrap(), Ok(())));
+        let number = told.clone().unwrap().replace("flush ", "");
+        for older in ["drained", "paused", "paused 7", "drained 7"] {
+            let heard = hear(&mut engine, Input::Heard(older.into()));
+            assert_eq!(heard, (told.clone(), None, None), "{older}: it is asked once more");
+        }
+        let answer = format!("paused 7 {number}");
+        assert_eq!(hear(&mut engine, Input::Heard(answer)), (None, Some(Some(Code::Retrying)), None));
+        assert_eq!(hear(&mut engine, Input::Heard(format!("drained {number}"))), (None, None, None), "once");
+    }
+
+    #[test]
+    fn the_page_that_sends_answers_each_that_has_asked() {
+        let entropy = &mut Counter(0);
+        let mut engine = Engine::new(Config::parse("shop").unwrap(), entropy);
+        handle(&mut engine, Input::Opened(Vec::new(), true), 1_000, entropy);
+        let lane = |chain: &str| (format!("lane/{chain}"), String::new());
+        let effects = handle(&mut engine, Input::Elected(0, vec![lane("c")]), 1_000, entropy);
+        let id = effects.iter().find_map(|effect| match effect {
+            Effect::Read { id, .. } => Some(*id),
+            _ => None,
+        });
+        for message in ["flush 1", "flush 2", "flush 1", "flush"] {
+            handle(&mut engine, Input::Heard(message.into()), 1_000, entropy);
+        }
+        let effects = handle(&mut engine, Input::Read(id.unwrap(), Some(Vec::new())), 1_000, entropy);
+        assert!(effects.contains(&Effect::Tell("drained 1 2".into())), "{effects:?}");
     }
 }

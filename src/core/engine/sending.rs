@@ -89,11 +89,34 @@ impl Engine {
 
     pub(super) fn flush(&mut self, now: u64, entropy: &mut dyn Entropy) {
         self.commit();
-        self.flushing = true;
-        if self.sender.is_none() {
-            self.effects.tell("flush");
-        }
+        let mut number = [0; 4];
+        entropy.fill(&mut number);
+        self.flushing = Some(u32::from_le_bytes(number).into());
+        self.ask_for_flush();
         self.hurry(now, entropy);
+    }
+
+    /// Asks the page that sends for what this one waits for, once that is stored.
+    pub(super) fn ask_for_flush(&mut self) {
+        if let Some(number) = self.flushing.filter(|_| self.sender.is_none() && self.is_stored()) {
+            self.effects.tell(&Words::default().text(Some("flush")).number(number).finish());
+        }
+    }
+
+    fn is_stored(&self) -> bool {
+        self.unwritten.is_empty() && self.writing.iter().all(|(_, rows)| rows.is_empty())
+    }
+
+    /// The page that sends has sent everything, or rests. An answer to others, or to nobody, may be older than our
+    /// question, or the question came before there was somebody to hear it.
+    fn heard_of_flushes(&mut self, answered: &mut Reader, code: Option<Code>) {
+        self.resting = code.is_some();
+        let answered = core::iter::from_fn(|| answered.number()).any(|number| self.flushing == Some(number));
+        if answered && self.is_stored() {
+            self.tell_flushed(code);
+        } else {
+            self.ask_for_flush();
+        }
     }
 
     pub(super) fn hurry(&mut self, now: u64, entropy: &mut dyn Entropy) {
@@ -120,19 +143,19 @@ impl Engine {
                 self.settled(chain, words.number().unwrap_or(0));
                 self.resting = false;
             }
-            "flush" => self.hurry(now, entropy),
+            "flush" => {
+                let new = |number: &u64| self.sender.is_some() && !self.degraded && !self.asked.contains(number);
+                if let Some(number) = words.number().filter(new) {
+                    self.asked.push(number);
+                }
+                self.hurry(now, entropy);
+            }
             // A page that died may have left a lane behind that it could tell nobody of.
             "opened" if self.sender.is_some() && !self.degraded => {
                 self.effects.survey(self.term);
             }
-            "drained" => {
-                self.resting = false;
-                self.tell_flushed(None);
-            }
-            "paused" => {
-                self.resting = true;
-                self.tell_flushed(Some(Code::Retrying));
-            }
+            "drained" => self.heard_of_flushes(&mut words, None),
+            "paused" => self.heard_of_flushes(&mut words, Some(Code::Retrying)),
             "reset" => self.forget(),
             "erased" => {
                 self.erase();
@@ -198,19 +221,22 @@ impl Engine {
     /// Whoever waits for a flush hears of its end, and of a pause too: nobody need wait for that to end.
     fn tell_how_it_stands(&mut self) {
         let Some(sender) = &self.sender else { return };
-        if sender.is_drained() && self.unwritten.is_empty() && !self.writing.iter().any(|(_, rows)| !rows.is_empty()) {
-            self.resting = false;
-            self.effects.tell("drained");
-            self.tell_flushed(None);
-        } else if sender.is_paused() {
-            self.resting = true;
-            self.effects.tell("paused");
-            self.tell_flushed(Some(Code::Retrying));
+        let (word, code) = match sender {
+            sender if sender.is_drained() && self.is_stored() => ("drained", None),
+            sender if sender.is_paused() => ("paused", Some(Code::Retrying)),
+            _ => return,
+        };
+        self.resting = code.is_some();
+        // What is in this page's memory concerns no other.
+        if !self.degraded {
+            let asked = core::mem::take(&mut self.asked);
+            self.effects.tell(&Words::default().text(Some(word)).numbers(&asked).finish());
         }
+        self.tell_flushed(code);
     }
 
     pub(super) fn tell_flushed(&mut self, code: Option<Code>) {
-        if core::mem::take(&mut self.flushing) {
+        if self.flushing.take().is_some() {
             self.effects.flushed(code);
         }
     }
