@@ -28,6 +28,8 @@ export function openLedger(collector) {
     refused,
     warnings,
     found,
+    /** Chains that a client has told of. */
+    opened: new Set(),
     /** Rounds of which the server heard a page. */
     begun: new Set(),
     enter(number) {
@@ -39,10 +41,10 @@ export function openLedger(collector) {
 
     told({ round, tab, lines }) {
       ledger.begun.add(round)
-      if (process.env.NYMTRAIL_TRACE) console.log(round, tab, JSON.stringify(lines).slice(0, 300))
       for (const [kind, value] of lines) {
         if (kind === 'stored') for (const id of value) stored.add(id)
         else if (kind === 'response') for (const place of value) heard.add(place)
+        else if (kind === 'lane') ledger.opened.add(value)
         else if (kind === 'tracked') tracked.set(`${round},${tab}`, value)
         else if (kind === 'dropped' || kind === 'failed') found.push(`round ${round}: ${kind} ${value}`)
         else if (kind === 'warning') warnings[value] = (warnings[value] ?? 0) + 1
@@ -54,15 +56,17 @@ export function openLedger(collector) {
       const { results, receipt = {} } = JSON.parse(text)
       const { rows } = JSON.parse(body)
       for (const note of Object.values(receipt)) receipts.add(note)
-      if (process.env.NYMTRAIL_TRACE) console.log(round, status, tally(results.map(({ chain, status, code }) => `${chain.slice(0, 6)} ${status} ${code}`)), rows[0].seq, rows.at(-1).seq)
-      results.forEach(({ chain, seq, status, code }, at) => {
-        if (status === 'refused') return refused.push({ round, code, chain })
+      for (const [at, { chain, seq, status, code }] of results.entries()) {
+        if (status === 'refused') {
+          refused.push({ round, code, chain })
+          continue
+        }
         acknowledged.set(`${chain}:${seq}`, rows[at].link)
-        if (seq === 0) return
+        if (seq === 0) continue
         const [of] = JSON.parse(rows[at].body).p.id
         if (!ledger.chainsOf.has(of)) ledger.chainsOf.set(of, new Set())
         ledger.chainsOf.get(of).add(chain)
-      })
+      }
     },
 
     /** The profile was restored: what it had stored since, and nobody else has, is gone. */
@@ -141,7 +145,10 @@ function tally(words) {
 async function read(collector) {
   const { code, stdout, output } = await nymtrail('export', '--db', collector.db)
   if (code !== 0) throw new Error(output)
-  const rows = stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line))
+  const rows = stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line))
   const events = new Map()
   for (const { seq, body } of rows) {
     if (seq === 0) continue

@@ -107,7 +107,8 @@ export async function runKills(t, { engine, kills, restores, seed, say = () => {
     await killOnce()
     await isIdle()
     const before = new Set(ledger.stored)
-    const known = new Set([...ledger.acknowledged.keys()].map((row) => row.split(':')[0]))
+    // Also chains of which the collector has nothing yet: the copy may have their rows.
+    const known = new Set([...ledger.opened, ...[...ledger.acknowledged.keys()].map((row) => row.split(':')[0])])
     cpSync(profile, copy, { recursive: true, verbatimSymlinks: true })
     const random = choose()
     // What is acknowledged now the copy does not know.

@@ -16,7 +16,9 @@ function visit() {
     if (telling) return
     telling = true
     while (lines.length)
-      await fetch('/tell', { method: 'POST', body: JSON.stringify({ round, tab, lines: lines.splice(0) }) }).catch(() => {})
+      await fetch('/tell', { method: 'POST', body: JSON.stringify({ round, tab, lines: lines.splice(0) }) }).catch(
+        () => {},
+      )
     telling = false
   }
 
@@ -53,7 +55,8 @@ function visit() {
     for (let i = 0; ; ) {
       // A task's events; now and then so many that writing them takes a while.
       const burst = below(40) ? 1 + below(12) : 150
-      for (const end = i + burst; i < end; i++) globalThis.trail.track('tick', { id: [round, tab, i], pad: 'x '.repeat(below(60)) })
+      for (const end = i + burst; i < end; i++)
+        globalThis.trail.track('tick', { id: [round, tab, i], pad: 'x '.repeat(below(60)) })
       tell('tracked', i)
       await new Promise((resolve) => setTimeout(resolve, below(80)))
     }
