@@ -12,8 +12,8 @@ use crate::core::{
 use crate::ports::{Entropy, StoredRow};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
-/// In place of the seq from which on nothing is settled: the collector knows another history of this chain (a restored
-/// backup, for one). Whoever writes to it goes on in a new one.
+/// In place of the seq from which on nothing is settled: the collector knows another history of this chain, and whoever
+/// writes to it goes on in a new one.
 const NEVER: u64 = MAX_INTEGER;
 
 impl Engine {
@@ -66,6 +66,9 @@ impl Engine {
         let note =
             Object::default().text("chain", &chain).number("next", next).number("status", answer.status).finish();
         self.effects.note("settled", &note);
+        if answer.ahead {
+            self.leave_forked(&chain);
+        }
         self.carry_out(step, now, entropy);
     }
 
@@ -152,7 +155,13 @@ impl Engine {
             Some(epoch) => meta.number("epoch", epoch),
             None => meta.raw("epoch", "null"),
         };
-        let meta = meta.number("sent_at", now).finish();
+        if let Some((root, last)) = batch.root.as_ref().zip(batch.seqs.last()) {
+            meta.text("root", &root.hex());
+            meta.number("sent_at", now).number("size", last + 1);
+        } else {
+            meta.number("sent_at", now);
+        }
+        let meta = meta.finish();
         self.effects.deliver(id, &batch.lines, &meta, exit);
     }
 
@@ -227,15 +236,23 @@ impl Engine {
         }
     }
 
+    /// The collector knows another history of this chain, or more of it (a restored backup, for one): go on in a new one.
+    /// What this one has is sent all the same: it may be what the collector has.
+    fn leave_forked(&mut self, chain: &str) {
+        if self.recorder.lane.as_ref().is_some_and(|lane| lane.head.chain == chain) {
+            self.leave_lane();
+            self.forked = Some(chain.to_owned());
+            self.commit();
+        }
+    }
+
     /// Everything of `chain` before `next` is settled.
     fn settled(&mut self, chain: &str, next: u64) {
         if self.recorder.lane.as_ref().is_some_and(|lane| lane.head.chain == chain) {
             self.unsettled_from = self.unsettled_from.max(next);
-            if next == NEVER {
-                self.leave_lane();
-                self.forked = Some(chain.to_owned());
-                self.commit();
-            }
+        }
+        if next == NEVER {
+            self.leave_forked(chain);
         }
         self.tail.retain(|row| row.chain != chain || row.seq >= next);
     }
