@@ -148,7 +148,7 @@ export interface EndpointResponse {
  * - `ack`: taken; it is never sent again.
  * - `retry`: to be sent again later.
  * - `drop`: it can never be taken; it is counted as `poison`.
- * - `fork`: another event holds its place; it is counted as `poison`, and what comes after goes into a new chain.
+ * - `fork`: another event holds its place; it and what comes after go into a new chain.
  */
 export type Outcome = 'ack' | 'retry' | 'drop' | 'fork'
 

@@ -26,6 +26,25 @@ fn check(seed: u64, faults: bool) {
     run(seed, faults, |world| world.run(300));
 }
 
+#[test]
+fn no_event_is_given_up_when_pages_die_after_a_profile_was_restored() {
+    let story = |world: &mut World| {
+        world.run(60);
+        world.back_up_or_restore();
+        world.run(60);
+        world.back_up_or_restore();
+        // Somewhere in what follows the events are moved out of the chain that forked.
+        for _ in 0..6 {
+            world.run(30);
+            world.crash();
+        }
+        world.rest_and_check();
+        assert_eq!(world.refused(), 0, "events were given up");
+    };
+    let moved: u64 = seeds().step_by(5).map(|seed| run(seed, false, story).0).sum();
+    assert!(moved > 0 || seeds().count() < 100, "no event met another history of its chain");
+}
+
 /// Runs a world, lets it come to rest and checks it; gives how many events were moved to another chain, how many roots
 /// compared, and how many answers showed that the endpoint had more than the device.
 fn run(seed: u64, faults: bool, story: impl FnOnce(&mut World) + std::panic::UnwindSafe) -> (u64, u64, u64) {

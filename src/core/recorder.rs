@@ -202,6 +202,23 @@ impl Recorder {
         linked
     }
 
+    /// The same in a lane of that epoch for these rows alone. `None`: there are none.
+    pub fn relink_apart(
+        &mut self,
+        rows: &[StoredRow],
+        epoch: Option<u64>,
+        entropy: &mut dyn Entropy,
+    ) -> Option<(Lane, Vec<StoredRow>)> {
+        let first = Row::parse(&rows.first()?.line)?;
+        let (lane, genesis) = self.open_in(epoch.unwrap_or(0), epoch.is_some(), first.t, entropy);
+        let current = self.lane.replace(lane);
+        let mut linked = Vec::from([genesis.stored()]);
+        linked.append(&mut self.relink(rows, entropy));
+        let mut lane = core::mem::replace(&mut self.lane, current)?;
+        lane.closed = true;
+        Some((lane, linked))
+    }
+
     /// Adds the metas that have changed since they were last asked for.
     pub fn take_unsaved(&mut self, metas: &mut Vec<(String, String)>) {
         if let Some(lane) = &mut self.lane
@@ -262,12 +279,15 @@ impl Recorder {
     }
 
     fn open(&mut self, now: u64, entropy: &mut dyn Entropy) -> (Lane, Row) {
+        let epoch = self.epoch(now);
+        self.open_in(epoch, self.is_published(epoch), now, entropy)
+    }
+
+    fn open_in(&mut self, epoch: u64, published: bool, now: u64, entropy: &mut dyn Entropy) -> (Lane, Row) {
         let (mut salt, mut blind) = ([0; 16], [0; 32]);
         entropy.fill(&mut salt);
         entropy.fill(&mut blind);
         let blind = hex::encode(&blind);
-        let epoch = self.epoch(now);
-        let published = self.is_published(epoch);
         let key = self.key.take();
         let key = key.as_ref();
         let mut body = Object::default();

@@ -29,9 +29,9 @@ struct Target {
     settled: Settled,
     /// There may be rows that were not read yet.
     dirty: bool,
-    /// The endpoint knows another history of this chain and will take no row of it any more: what becomes of those that
-    /// are left.
-    forked: Option<Fate>,
+    /// The endpoint knows another history of this chain and will take no row of it any more: those that are left go to
+    /// another lane.
+    forked: bool,
     /// The last seq that is known to be stored.
     top: u64,
     /// Bytes stored since this page sends.
@@ -139,6 +139,9 @@ impl Sender {
                 let at = self.place(chain);
                 if let Some(target) = self.targets.get_mut(at).filter(|_| at >= known) {
                     target.settled = Settled::load(saved);
+                    // The page that moved the others died: what is left cannot even be refused as a fork, as the endpoint
+                    // need not have the row before it.
+                    target.forked = target.settled.moved > 0;
                 }
             } else if let Some(chain) = key.strip_prefix(TOP) {
                 let at = self.place(chain);
@@ -205,7 +208,7 @@ impl Sender {
                 self.flight = Flight::Reading;
                 let (rows, bytes) = self.outbox.limits();
                 let Some(target) = self.targets.get(at) else { return Step::Rest };
-                if target.forked.is_some() {
+                if target.forked {
                     self.flight = Flight::Moving;
                     let (chain, from) = (target.chain.clone(), target.settled.first_open());
                     return Step::Read { chain, from, rows: AT_ONCE, bytes };
@@ -245,17 +248,17 @@ impl Sender {
         }
     }
 
-    /// The endpoint's answer to the batch in flight. True beside the step: it knows another history of this chain. Then,
-    /// if `may_move`, what it does not have is moved to another lane, and otherwise dropped.
-    pub fn answered(&mut self, answer: &Answer, may_move: bool, now: u64, entropy: &mut dyn Entropy) -> (Step, bool) {
+    /// The endpoint's answer to the batch in flight. If it knows another history of this chain, what it does not have is
+    /// moved to another lane.
+    pub fn answered(&mut self, answer: &Answer, now: u64, entropy: &mut dyn Entropy) -> Step {
         let (seqs, bytes, links) = match core::mem::replace(&mut self.flight, Flight::None) {
             Flight::Delivering { seqs, bytes, links } => (seqs, bytes, links),
             other => {
                 self.flight = other;
-                return (Step::Rest, false);
+                return Step::Rest;
             }
         };
-        let Some(target) = self.targets.get_mut(self.at) else { return (Step::Rest, false) };
+        let Some(target) = self.targets.get_mut(self.at) else { return Step::Rest };
         let (mut settled, mut fork) = (0, false);
         if answer.is_split() {
             if !self.outbox.split(seqs.len() as u64) {
@@ -280,7 +283,7 @@ impl Sender {
         }
         target.settled.grow_tree(&links);
         if fork {
-            target.forked = Some(if may_move { Fate::Moved } else { Fate::Poison });
+            target.forked = true;
             target.settled.tree = None;
         }
         if settled == seqs.len() {
@@ -295,7 +298,7 @@ impl Sender {
         target.settled.sent = target.settled.sent.max(seqs.last().copied().unwrap_or(0));
         // Written also when nothing was settled: that rows were on the wire is part of the account.
         self.flight = Flight::Settling;
-        (target.settle(None, Vec::new()), fork)
+        target.settle(None, Vec::new())
     }
 
     /// A record was written, or could not be: what is known here holds in any case.
@@ -324,6 +327,11 @@ impl Sender {
     /// The chain of what was under way last, and the seq from which on nothing of it is settled for certain.
     pub fn progress(&self) -> (&str, u64) {
         self.targets.get(self.at).map_or(("", 0), |target| (target.chain.as_str(), target.settled.next()))
+    }
+
+    /// Whether the endpoint knows another history of that chain.
+    pub fn has_forked(&self) -> bool {
+        self.targets.get(self.at).is_some_and(|target| target.forked)
     }
 
     fn place(&mut self, chain: &str) -> usize {
@@ -408,8 +416,8 @@ impl Sender {
         Some(Step::Read { chain, from, rows: over.min(AT_ONCE), bytes: u64::MAX })
     }
 
-    /// Moves the events of these rows to another lane, or drops them, as many as follow each other. Behind a hole there is
-    /// nothing left to do.
+    /// Moves the events of these rows to another lane, as many as follow each other. Behind a hole there is nothing left to
+    /// do.
     fn move_out(&mut self, lines: &[String], now: u64) -> Step {
         let Some(target) = self.targets.get_mut(self.at) else { return Step::Rest };
         let mut rows = Vec::new();
@@ -423,13 +431,10 @@ impl Sender {
             target.dirty = false;
             return self.step(now);
         }
-        let fate = target.forked.unwrap_or(Fate::Poison);
-        rows.iter().for_each(|row| target.settled.settle(row.seq, fate));
+        rows.iter().for_each(|row| target.settled.settle(row.seq, Fate::Moved));
         self.flight = Flight::Settling;
-        match fate {
-            Fate::Moved => Step::Move { key: joined(META_SETTLED, &target.chain), record: target.settled.save(), rows },
-            _ => target.settle(None, Vec::new()),
-        }
+        let (chain, epoch) = (target.chain.clone(), target.epoch);
+        Step::Move { key: joined(META_SETTLED, &chain), record: target.settled.save(), chain, epoch, rows }
     }
 
     /// Takes the events out of these rows; the rows stay, so that what follows links to them.

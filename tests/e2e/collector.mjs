@@ -3,8 +3,8 @@ import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from './browsers/page.mjs'
+import { folder } from './folder.mjs'
 import { program } from './paths.mjs'
-import { folder } from './scenario.mjs'
 
 /** Starts it for the time of a test; `args` are further arguments of `nymtrail serve`. */
 export async function openCollector(t, ...args) {

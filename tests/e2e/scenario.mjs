@@ -1,10 +1,9 @@
 // A scenario is a test with a visitor and a site of its own. One browser serves all scenarios of a file.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { openSite } from './server.mjs'
+
+export { folder } from './folder.mjs'
 
 /** The browser under test: `chromium` or `firefox`. */
 export const engine = process.env.NYMTRAIL_BROWSER ?? 'chromium'
@@ -72,13 +71,6 @@ export function scenario(name, work, timeout = 90_000) {
     },
     timeout,
   )
-}
-
-/** A folder for the time of a test. */
-export function folder(t) {
-  const path = mkdtempSync(join(tmpdir(), 'nymtrail-e2e-'))
-  t.after(() => rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }))
-  return path
 }
 
 /** Creates `window.trail` in the page, and resolves to what `ready()` says. Events go soon unless said otherwise. */

@@ -218,6 +218,21 @@ impl World {
         stats.moved
     }
 
+    /// How many events were given up because the endpoint refused them.
+    pub fn refused(&self) -> u64 {
+        let mut stats = Stats::default();
+        self.store.metas.iter().for_each(|(key, value)| stats.add(key, value, None));
+        stats.poison
+    }
+
+    /// The browser dies, and is started again.
+    pub fn crash(&mut self) {
+        while self.any_page().is_some() {
+            self.kill();
+        }
+        self.open();
+    }
+
     /// Heals everything and lets the world come to rest, then checks that every event is where it must be.
     pub fn rest_and_check(&mut self) {
         self.faults = false;

@@ -47,8 +47,12 @@ impl Engine {
                 && fits(saved)
             {
                 let settled = metas.iter().find(|(key, _)| key.strip_prefix(META_SETTLED) == Some(chain));
-                let pruned = settled.map_or(0, |(_, saved)| Settled::load(saved).first());
-                self.candidates.push(Candidate { chain: chain.into(), record: saved.clone(), pruned });
+                let settled = settled.map_or_else(Settled::default, |(_, saved)| Settled::load(saved));
+                // The collector takes nothing of a lane any more whose events had to be moved.
+                if settled.moved == 0 {
+                    let (record, pruned) = (saved.clone(), settled.first());
+                    self.candidates.push(Candidate { chain: chain.into(), record, pruned });
+                }
             }
         }
         self.try_next_lane();
@@ -144,7 +148,7 @@ impl Engine {
         }
     }
 
-    fn write(&mut self, rows: Vec<StoredRow>, put: &[(String, String)]) {
+    pub(super) fn write(&mut self, rows: Vec<StoredRow>, put: &[(String, String)]) {
         self.remember(&rows);
         let id = self.next_id();
         self.effects.write(id, None, &rows, put);

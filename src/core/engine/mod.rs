@@ -289,6 +289,7 @@ impl Engine {
 
     fn forget(&mut self) {
         self.leave_lane();
+        self.forked = None;
         self.recorder.reset();
         self.metas.push((visit::META.into(), String::new()));
     }

@@ -5,11 +5,16 @@ use crate::core::{
     answer::Answer,
     error::Code,
     json::Object,
+    row::MAX_INTEGER,
     sender::{Batch, Sender, Step},
     words::{Reader, Words},
 };
 use crate::ports::{Entropy, StoredRow};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
+
+/// In place of the seq from which on nothing is settled: the collector knows another history of this chain, and whoever
+/// writes to it goes on in a new one.
+const NEVER: u64 = MAX_INTEGER;
 
 impl Engine {
     /// A page that has resigned since it stood for that term does not send: another one may.
@@ -55,30 +60,24 @@ impl Engine {
     pub(super) fn answered(&mut self, id: u64, outcome: &str, now: u64, entropy: &mut dyn Entropy) {
         let Some(sender) = self.sender.as_mut().filter(|_| id == self.awaited) else { return };
         let answer = Answer::parse(outcome);
-        let (chain, _) = sender.progress();
-        let lane = self.recorder.lane.as_ref();
-        let ours = lane.is_some_and(|lane| lane.head.chain == chain) || self.forked.as_deref() == Some(chain);
-        // Only what belongs to the same epoch may go to the next lane.
-        let may_move = ours && !self.recorder.must_leave_lane(now);
-        let (step, fork) = sender.answered(&answer, may_move, now, entropy);
+        let step = sender.answered(&answer, now, entropy);
         let (chain, next) = sender.progress();
         let chain = chain.to_owned();
         let note =
             Object::default().text("chain", &chain).number("next", next).number("status", answer.status).finish();
         self.effects.note("settled", &note);
-        if (fork || answer.ahead) && ours && self.forked.as_ref() != Some(&chain) {
-            // The collector knows another history of this chain (a restored backup, for one): go on in a new one. What this
-            // one has is sent all the same: it may be what the collector has.
-            self.leave_lane();
-            self.forked = Some(chain);
-            self.commit();
+        if answer.ahead {
+            self.leave_forked(&chain);
         }
         self.carry_out(step, now, entropy);
     }
 
     pub(super) fn settlement_written(&mut self, id: u64, now: u64, entropy: &mut dyn Entropy) {
         let Some(sender) = self.sender.as_mut().filter(|_| id == self.awaited) else { return };
-        let (chain, next) = sender.progress();
+        let (chain, mut next) = sender.progress();
+        if sender.has_forked() {
+            next = NEVER;
+        }
         let chain = chain.to_owned();
         let words = Words::default().text(Some("settled")).text(Some(&chain)).number(next).finish();
         let step = sender.written(now);
@@ -191,7 +190,14 @@ impl Engine {
 
     fn carry_out(&mut self, step: Step, now: u64, entropy: &mut dyn Entropy) {
         match step {
-            Step::Move { key, record, rows } => self.move_rows(&rows, (key, record), entropy),
+            Step::Move { chain, epoch, key, record, rows } => {
+                // Only what this page wrote just now, in this epoch and for this visitor, may join what it writes next.
+                if self.forked.as_ref() == Some(&chain) && !self.recorder.must_leave_lane(now) {
+                    self.move_rows(&rows, (key, record), entropy);
+                } else {
+                    self.move_apart(&rows, epoch, (key, record), entropy);
+                }
+            }
             Step::Read { chain, from, rows, bytes } => {
                 let id = self.next_id();
                 self.awaited = id;
@@ -218,6 +224,21 @@ impl Engine {
         self.awaited = self.last_id;
     }
 
+    /// The same in a lane of their own, which nobody goes on with.
+    fn move_apart(
+        &mut self,
+        rows: &[StoredRow],
+        epoch: Option<u64>,
+        record: (String, String),
+        entropy: &mut dyn Entropy,
+    ) {
+        if let Some((lane, linked)) = self.recorder.relink_apart(rows, epoch, entropy) {
+            self.write(linked, &[record, (lane.meta_key(), lane.save())]);
+            self.chains.push((lane.head.chain, epoch));
+            self.awaited = self.last_id;
+        }
+    }
+
     /// Whoever waits for a flush hears of its end, and of a pause too: nobody need wait for that to end.
     fn tell_how_it_stands(&mut self) {
         let Some(sender) = &self.sender else { return };
@@ -241,10 +262,23 @@ impl Engine {
         }
     }
 
+    /// The collector knows another history of this chain, or more of it (a restored backup, for one): go on in a new one.
+    /// What this one has is sent all the same: it may be what the collector has.
+    fn leave_forked(&mut self, chain: &str) {
+        if self.recorder.lane.as_ref().is_some_and(|lane| lane.head.chain == chain) {
+            self.leave_lane();
+            self.forked = Some(chain.to_owned());
+            self.commit();
+        }
+    }
+
     /// Everything of `chain` before `next` is settled.
     fn settled(&mut self, chain: &str, next: u64) {
         if self.recorder.lane.as_ref().is_some_and(|lane| lane.head.chain == chain) {
             self.unsettled_from = self.unsettled_from.max(next);
+        }
+        if next == NEVER {
+            self.leave_forked(chain);
         }
         self.tail.retain(|row| row.chain != chain || row.seq >= next);
     }

@@ -33,6 +33,10 @@ pub enum Step {
     },
     /// Link the events of these rows again in another lane, and store them together with this record.
     Move {
+        /// The chain they are in.
+        chain: String,
+        /// Its epoch, if it is a published one.
+        epoch: Option<u64>,
         /// The record's key.
         key: String,
         /// The record's value.

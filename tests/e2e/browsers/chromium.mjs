@@ -89,13 +89,15 @@ export async function launchOn(directory) {
     rmSync(join(directory, name), { force: true })
   const context = await chromium.launchPersistentContext(directory, options)
   const profile = new ChromiumProfile(context)
+  const pid = processOn(directory)
   return {
+    version: `Chromium ${context.browser().version()}`,
     profile: async () => profile,
     close: () => context.close(),
     async kill() {
-      const pid = processOn(directory)
       const gone = new Promise((resolve) => context.on('close', resolve))
-      process.kill(pid, 'SIGKILL')
+      // The whole group: no process that outlives the browser's may write what is left.
+      process.kill(-pid, 'SIGKILL')
       await gone
     },
   }

@@ -95,12 +95,14 @@ export async function launchOn(directory) {
   const browser = await puppeteer.launch({ ...options, userDataDir: directory })
   const profile = new FirefoxProfile(browser.defaultBrowserContext(), async () => {})
   return {
+    version: (await browser.version()).replace('/', ' '),
     profile: async () => profile,
     close: () => browser.close(),
     async kill() {
       const child = browser.process()
       const gone = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGKILL')
+      // The whole group: no process that outlives the browser's may write what is left.
+      process.kill(-child.pid, 'SIGKILL')
       await gone
     },
   }
