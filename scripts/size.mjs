@@ -15,7 +15,7 @@ const KB = 1024
  *   30 KB; DESIGN.md says what stands in the way. Until then the budget is what was reached, so that nothing is added unseen.
  * - one endpoint: a format and its answers, no library: more than 2 KB would mean that something heavy slipped in.
  */
-const BUDGETS = { everything: 45.75 * KB, endpoint: 2 * KB }
+const BUDGETS = { everything: 48.875 * KB, endpoint: 2 * KB }
 
 const help = `Prints what the built package costs, raw and compressed, by import shape; fails over the budget.
 
