@@ -27,7 +27,7 @@ s AS (
 ),
 k AS (
   SELECT c.chain AS chain, max(c.size) AS signed_size,
-    sum(CASE WHEN d.link = c.head THEN 0 ELSE 1 END) AS head_mismatch
+    sum(CASE WHEN d.link <> c.head AND d.link <> '' THEN 1 ELSE 0 END) AS head_mismatch          -- '' is how some databases join nothing: a row that is missing
   FROM checkpoints c LEFT JOIN d ON d.chain = c.chain AND d.seq = c.size - 1
   GROUP BY c.chain
 )
@@ -37,7 +37,7 @@ SELECT COALESCE(s.chain, k.chain) AS chain_id, s.n AS n, s.erased AS erased, s.h
   CASE WHEN s.chain IS NULL THEN 'DROPPED'
        WHEN s.bad_link + s.no_genesis + s.gaps + s.forks + s.time_back > 0 THEN 'TAMPERED'
        WHEN k.chain IS NULL THEN 'UNSIGNED'
-       WHEN k.signed_size > s.top THEN 'TRUNCATED'
        WHEN k.head_mismatch > 0 THEN 'REWRITTEN'
+       WHEN k.signed_size > s.top THEN 'TRUNCATED'
        ELSE 'OK' END AS verdict
 FROM s FULL OUTER JOIN k ON k.chain = s.chain

@@ -64,6 +64,12 @@ const e2e = (browser) => () => own('node', join('tests', 'e2e', 'run.mjs'), '--b
 
 const sql = () => own(needTool('python3'), join('tests', 'sql', 'verify_with_sql.py'))
 
+/** The instances are those that the host tests left in target/tmp. */
+const tampering = {
+  wasm: () => own('node', join('tests', 'tampering', 'wasm.mjs')),
+  sql: () => own(needTool('python3'), join('tests', 'sql', 'tampering.py')),
+}
+
 const receivers = () => own('node', join('tests', 'receivers', 'run.mjs'))
 
 /** One of the project's own runners; it finds the built collector by NYMTRAIL_BIN. */
@@ -100,5 +106,19 @@ export const stages = [
   { name: 'e2e:firefox', title: 'End to end in Firefox', needs: ['build'], runner: 'plain', work: e2e('firefox') },
   // It reads the events that the end-to-end tests exported from a browser.
   { name: 'sql', title: 'Verification in SQL', needs: ['build', 'e2e:chromium'], runner: 'plain', work: sql },
+  {
+    name: 'tampering:wasm',
+    title: 'Tampering, found by the wasm',
+    needs: ['host', 'build'],
+    runner: 'plain',
+    work: tampering.wasm,
+  },
+  {
+    name: 'tampering:sql',
+    title: 'Tampering, found in SQL',
+    needs: ['host', 'build'],
+    runner: 'plain',
+    work: tampering.sql,
+  },
   { name: 'receivers', title: 'Endpoints against real receivers', needs: ['build'], runner: 'plain', work: receivers },
 ]

@@ -47,7 +47,7 @@ def enter_environment():
                 sys.exit(f"That failed. It needs Python's venv module and PyPI (step: {' '.join(map(str, step[1:4]))}).")
         stamp.write_text(wanted)
     if pathlib.Path(sys.prefix) != VENV:
-        os.execv(python, [python, __file__, *sys.argv[1:]])
+        os.execv(python, [python, *sys.argv])
 
 
 # ---- rows -----------------------------------------------------------------------------------------------------------

@@ -2,14 +2,20 @@
 
 mod bad_input;
 mod cli;
+mod continuity;
 mod delivery;
+mod erase;
 mod erased;
 mod exports;
 mod forged;
+mod lies;
+mod log;
 mod process;
 mod proofs;
 mod properties;
 mod receipts;
+mod signed;
 mod support;
 mod tampering;
 mod unavailable;
+mod verify_vectors;
