@@ -117,51 +117,84 @@ fn run(text: &[u8], at: usize, is: fn(u8) -> bool) -> usize {
     text.get(at..).unwrap_or(&[]).iter().take_while(|byte| is(**byte)).count()
 }
 
-/// The end of the longest run of letters and digits, in groups, that `is` what is looked for. It is shown what was
-/// read without the separators, in capitals. The `first` group has that length, unless it is the only one; 0: any.
-fn grouped(text: &[u8], start: usize, first: usize, gap: fn(u8) -> bool, is: fn(&[u8]) -> bool) -> Option<usize> {
-    if !byte(text, start).is_ascii_alphanumeric() {
-        return None;
-    }
-    let mut read = [0; MAX_GROUPED];
-    let (mut count, mut gaps) = (0, 0);
-    let (mut at, mut end) = (start, None);
-    loop {
-        let next = byte(text, at);
-        if next.is_ascii_alphanumeric() {
-            let Some(place) = read.get_mut(count) else { return end };
-            *place = next.to_ascii_uppercase();
-            count += 1;
-            gaps = 0;
-        } else {
-            if gaps == 0 && is(read.get(..count)?) {
-                end = Some(at);
-            }
-            gaps += 1;
-            // " / " between groups is as much as people write.
-            if gaps > 3 || !gap(next) || (first > 0 && first != count && at == start + count) {
-                return end;
-            }
+/// What is written in groups of letters and digits. An enum and not pointers to functions: those that take a slice
+/// have the type of `Display::fmt` in wasm, and the whole machinery of formatting would be kept for them.
+#[derive(Clone, Copy)]
+enum Grouped {
+    Phone,
+    Card,
+    Ssn,
+    Iban,
+}
+
+impl Grouped {
+    /// How long the first group is, unless it is the only one; 0: any.
+    const fn first(self) -> usize {
+        match self {
+            Self::Phone => 0,
+            Self::Card | Self::Iban => 4,
+            Self::Ssn => 3,
         }
-        at += 1;
+    }
+
+    const fn separates(self, byte: u8) -> bool {
+        match self {
+            Self::Phone => matches!(byte, b' ' | b'-' | b'.' | b'(' | b')' | b'/'),
+            Self::Card | Self::Ssn => matches!(byte, b' ' | b'-'),
+            Self::Iban => byte == b' ',
+        }
+    }
+
+    /// Whether it is `read`: what the groups hold, in capitals.
+    fn is(self, read: &[u8]) -> bool {
+        match self {
+            Self::Phone => is_phone(read),
+            Self::Card => is_card(read),
+            Self::Ssn => is_ssn(read),
+            Self::Iban => is_iban(read),
+        }
+    }
+
+    /// The end of the longest one that begins at `start`.
+    fn end(self, text: &[u8], start: usize) -> Option<usize> {
+        let mut read = [0; MAX_GROUPED];
+        let (mut count, mut gaps) = (0, 0);
+        let (mut at, mut end) = (start, None);
+        loop {
+            let next = byte(text, at);
+            if next.is_ascii_alphanumeric() {
+                let Some(place) = read.get_mut(count) else { return end };
+                *place = next.to_ascii_uppercase();
+                count += 1;
+                gaps = 0;
+            } else {
+                if gaps == 0 && self.is(read.get(..count)?) {
+                    end = Some(at);
+                }
+                gaps += 1;
+                let first = self.first();
+                let wrong_first = at == start + count && first != 0 && first != count;
+                // " / " between groups is as much as people write.
+                if count == 0 || gaps > 3 || wrong_first || !self.separates(next) {
+                    return end;
+                }
+            }
+            at += 1;
+        }
     }
 }
 
 fn phone(text: &[u8], at: usize) -> Option<usize> {
-    if byte(text, at) == b'+' {
-        grouped(text, at + 1, 0, |byte| matches!(byte, b' ' | b'-' | b'.' | b'(' | b')' | b'/'), is_phone)
-    } else {
-        None
-    }
+    if byte(text, at) == b'+' { Grouped::Phone.end(text, at + 1) } else { None }
 }
 
 /// What follows a dash is the rest of something else, a UUID for instance.
 fn card(text: &[u8], at: usize) -> Option<usize> {
-    if before(text, at) == b'-' { None } else { grouped(text, at, 4, is_gap, is_card) }
+    if before(text, at) == b'-' { None } else { Grouped::Card.end(text, at) }
 }
 
 fn iban(text: &[u8], at: usize) -> Option<usize> {
-    grouped(text, at, 4, |byte| byte == b' ', is_iban)
+    Grouped::Iban.end(text, at)
 }
 
 fn ip(text: &[u8], at: usize) -> Option<usize> {
@@ -177,7 +210,7 @@ fn is_phone(digits: &[u8]) -> bool {
 /// tenth of all long numbers would pass, timestamps among them.
 fn is_card(digits: &[u8]) -> bool {
     let length = digits.len();
-    if !(13..=19).contains(&length) {
+    if !(12..=19).contains(&length) {
         return false;
     }
     let Some(prefix) = number(digits.get(..4)) else { return false };
@@ -226,7 +259,7 @@ fn is_iban(read: &[u8]) -> bool {
 
 /// `078-05-1120` or with blanks.
 fn ssn(text: &[u8], at: usize) -> Option<usize> {
-    let end = grouped(text, at, 3, is_gap, is_ssn)?;
+    let end = Grouped::Ssn.end(text, at)?;
     let whole = end == at + 11 && !is_digit(byte(text, at + 6)) && byte(text, end) != b'-';
     (whole && before(text, at) != b'-').then_some(end)
 }
@@ -244,10 +277,6 @@ fn number(digits: Option<&[u8]>) -> Option<u32> {
     digits?.iter().try_fold(0u32, |sum, digit| {
         digit.is_ascii_digit().then(|| sum.wrapping_mul(10).wrapping_add(u32::from(digit - b'0')))
     })
-}
-
-fn is_gap(byte: u8) -> bool {
-    matches!(byte, b' ' | b'-')
 }
 
 fn is_digit(byte: u8) -> bool {

@@ -173,8 +173,9 @@ DISGUISES = {
 
 
 def disguised(kinds):
-    # Faker's other issuers have prefixes that nobody gives out.
-    kinds = kinds | {"card": [card for card in kinds["card"] if card[0] == "4"]}
+    # What is found without a disguise: Faker has issuers' prefixes that nobody gives out, and some numbers are short.
+    phones = [phone for phone in kinds["phone"] if sum(c.isdigit() for c in phone) > 9]
+    kinds = kinds | {"card": [card for card in kinds["card"] if card[0] == "4"], "phone": phones}
     for kind in ["email", "phone", "card", "iban", "ip", "ssn"]:
         for name, disguise in DISGUISES.items():
             for value in rng.sample([v for v in kinds[kind] if isinstance(v, str) and len(v) <= 24], 5):
