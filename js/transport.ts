@@ -86,8 +86,8 @@ export function makeTransport(
       return { status: 413, events: 's' }
     const response = await (exit ? lastWord(request, bytes) : exchange(request, bytes, false))
     if (response) return settled(response, batch)
-    // Without a network nothing is known of the endpoint.
-    return navigator.onLine === false ? { ...failed, events: 'o' } : failed
+    // Without a network nothing is known of the endpoint. Node 20 has no navigator.
+    return globalThis.navigator?.onLine === false ? { ...failed, events: 'o' } : failed
   }
 
   /**

@@ -82,7 +82,7 @@ export async function verify(input: Rows | (() => Rows | Promise<Rows>), options
     if (kept.isOver) throw error
     report = await check(new Session(wasm, true), kept.chunks ? kept.again() : chunksOf(await open()), options)
   }
-  return expectSizes(report, options.expectSize)
+  return conclude(report, options.expectSize)
 }
 
 /**
@@ -178,9 +178,15 @@ class Kept {
   }
 }
 
+/** The report, with its chains compared with the sizes they are known to have had. An erasure that was not finished is named last. */
+function conclude(report: Report, expected: VerifyOptions['expectSize']): Report {
+  if (expected !== undefined) expectSizes(report, expected)
+  const isHalf = report.chains.some(({ half_erased }) => half_erased > 0)
+  return isHalf && report.verdict === 'holds' ? { ...report, verdict: 'half_erased' } : report
+}
+
 /** Compares the chains with the sizes they are known to have had. */
-function expectSizes(report: Report, expected: VerifyOptions['expectSize']): Report {
-  if (expected === undefined) return report
+function expectSizes(report: Report, expected: number | Readonly<Record<string, number>>) {
   const [only, ...others] = report.chains
   if (typeof expected === 'number' && (!only || others.length)) throw new VerifyError('which_chain')
   const sizes = typeof expected === 'number' ? { [only?.chain ?? '']: expected } : expected
@@ -196,7 +202,6 @@ function expectSizes(report: Report, expected: VerifyOptions['expectSize']): Rep
     words.add(known ? 'truncated' : 'dropped')
   }
   report.verdict = (['tampered', 'dropped', 'truncated'] as const).find((word) => words.has(word)) ?? 'holds'
-  return report
 }
 
 const gone = (chain: string): Report['chains'][number] => ({

@@ -102,7 +102,6 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
                 _ => match erased {
                     Some(erased) if erased.unproven > 0 => "unproven",
                     Some(erased) if erased.not_erased > 0 => "not_erased",
-                    _ if known.half_erased > 0 => "half_erased",
                     _ => "holds",
                 },
             }

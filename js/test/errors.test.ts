@@ -51,12 +51,10 @@ describe('what the core answers', () => {
   const sorted = (names: (string | undefined)[]) => [...new Set(names)].sort()
 
   test('has the fields that the types say', () => {
-    const chain = written('src/core/verify.rs', 'impl ChainVerdict')
+    const chain = written('src/core/verify.rs', '\n    fn json')
     expect(chain.length).toBeGreaterThan(5)
     expect(inTypes('ChainVerdict').sort()).toEqual(sorted(chain))
-    expect(inTypes('Verdict').sort()).toEqual(
-      sorted([...written('src/core/verify.rs', 'impl Report'), 'code', 'chains', 'level', 'verdict']),
-    )
+    expect(inTypes('Verdict').sort()).toEqual(sorted([...written('src/core/verify.rs', 'pub fn json'), 'code']))
   })
 
   test('counts what the types say', () => {

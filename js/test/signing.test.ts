@@ -9,6 +9,9 @@ import type { ChainKey, Row, Trail } from '../types.ts'
 import { shadowing } from './check.ts'
 import { locks, rootOf, sha256 } from './logs.ts'
 
+// Real time goes by in WebCrypto, and a machine may be busy.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
+
 /** What a note says, if the key of that genesis signed it; throws otherwise. */
 function read(note: string, { alg, pk }: { alg: string; pk: string }) {
   const [text, line] = note.split('\n\n') as [string, string]

@@ -145,6 +145,13 @@ describe('the answer of a json endpoint, by status', () => {
     expect(await transport(json('/in')).deliver(rows(2))).toEqual({ status: 0, events: 'o' })
   })
 
+  test('none, where nothing tells whether there is a network, as in Node 20: each is told', async () => {
+    vi.mocked(fetch).mockRejectedValue(new TypeError('Failed to fetch'))
+    vi.stubGlobal('navigator', undefined)
+    const { deliver } = transport(endpoint({ keepalive: true, limits: { perRequest: 'event' } }))
+    expect(await deliver(rows(3), true)).toEqual({ status: 0, events: 'rrr' })
+  })
+
   test('none is told a moment later, when a page that breaks its requests off is gone', async () => {
     vi.useFakeTimers()
     answers(new TypeError('NetworkError'))

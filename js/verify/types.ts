@@ -35,8 +35,8 @@ export interface ChainReport {
 
 /** The verdict on an input, in the words of `nymtrail verify --format json`. */
 export interface Report {
-  /** `holds` only if every chain does; else the worst that was found. */
-  verdict: 'holds' | 'tampered' | 'truncated' | 'dropped'
+  /** `holds` only if every chain does; else the worst that was found. `half_erased`: an erased row still has its salt. */
+  verdict: 'holds' | 'tampered' | 'truncated' | 'dropped' | 'half_erased'
   /** The level of assurance that was checked. Rows alone are `chained`: docs/VERIFY.md says what that cannot show. */
   level: 'chained'
   /** One verdict a chain, by id. */

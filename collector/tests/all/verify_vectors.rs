@@ -64,6 +64,12 @@ fn what_is_said_is_what_the_vectors_have() {
         if let Some(Value::Object(error)) = says.get_mut("error") {
             error.remove("message");
         }
+        // What logs of erasures say is asked of the collector's store, and not of the verifier that browsers have.
+        for chain in says.get_mut("chains").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Value::Object(chain) = chain {
+                chain.remove("erasures");
+            }
+        }
         found.push(json!({"name": name, "exit": code, "text": text, "says": says}));
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors/verify.json");

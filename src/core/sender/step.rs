@@ -7,7 +7,7 @@ use alloc::{string::String, vec::Vec};
 /// What the sender needs done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Read rows from the store and bring them to [`Sender::read`].
+    /// Read rows from the store and bring them to [`super::Sender::read`].
     Read {
         /// The lane's chain.
         chain: String,
@@ -18,9 +18,9 @@ pub enum Step {
         /// At most so many bytes of lines.
         bytes: u64,
     },
-    /// Give rows to the endpoint and bring its answer to [`Sender::answered`].
+    /// Give rows to the endpoint and bring its answer to [`super::Sender::answered`].
     Deliver(Batch),
-    /// Put a lane's record, delete rows if any are to be pruned, and call [`Sender::written`].
+    /// Put a lane's record, delete rows if any are to be pruned, and call [`super::Sender::written`].
     Settle {
         /// The meta's key.
         key: String,
