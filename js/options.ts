@@ -1,7 +1,7 @@
 import { json } from './endpoints/json.js'
 import type { Code } from './errors.js'
 import { baseAddress } from './page.js'
-import type { Activity, ConsentState, Endpoint, Options } from './types.js'
+import type { Activity, ConsentState, Detector, Endpoint, Options } from './types.js'
 
 /** Options that were read and checked. */
 export interface Settings {
@@ -22,6 +22,9 @@ export interface Refused {
   code: Code
   option: string
 }
+
+/** In the order of `WORDS` in src/core/detect.rs. */
+const DETECTORS: readonly Detector[] = ['email', 'gps', 'phone', 'card', 'ssn', 'iban', 'ip', 'token']
 
 const HEX = /^[\da-f]{64}$/i
 
@@ -44,6 +47,7 @@ export function readOptions(options: Options): Settings | Refused {
       endpoint: target,
       salt,
       identifiers = [],
+      scrub = {},
       pin,
       period = 'day',
       flush = {},
@@ -73,6 +77,11 @@ export function readOptions(options: Options): Settings | Refused {
     option = 'identifiers'
     const names = identifiers.map((name) => (typeof name === 'string' ? encodeURIComponent(name) : wrong()))
 
+    option = 'scrub'
+    if (Object.keys(scrub).some((name) => !DETECTORS.includes(name as Detector))) wrong()
+    /** A bit for each that is switched off. */
+    const off = DETECTORS.reduce((bits, name, at) => bits | (scrub[name] === false ? 1 << at : 0), 0)
+
     option = 'debug'
     if (debug !== undefined && typeof debug !== 'function') wrong()
 
@@ -96,6 +105,7 @@ export function readOptions(options: Options): Settings | Refused {
       count('flush.pauseMs', flush.pauseMs, 50),
       count('limits.rows', limits.rows, 10_000),
       count('limits.bytes', limits.bytes, 10_485_760),
+      off,
       ...names,
     ].join(' ')
     return {

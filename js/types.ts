@@ -218,6 +218,9 @@ export interface Endpoint {
   readonly browserSafe: boolean
 }
 
+/** What is found in strings by its form and replaced by the word in brackets: `[email]`. docs/PRIVACY.md says how well. */
+export type Detector = 'email' | 'phone' | 'card' | 'iban' | 'ip' | 'token' | 'ssn' | 'gps'
+
 /** Where the key for pseudonyms comes from, see {@link Options.salt}. */
 export type Salt = string | URL | { secret: string }
 
@@ -241,6 +244,11 @@ export interface Options {
   consent?: ConsentState | undefined
   /** Names of properties whose values become pseudonyms of their own. Default none. */
   identifiers?: readonly string[] | undefined
+  /**
+   * Detectors to switch off, with `false`; all are on. For a site whose own data look like what one finds, such as
+   * versions of four numbers (`{ ip: false }`). What was passed to `identify()` is found all the same.
+   */
+  scrub?: Partial<Record<Detector, boolean>> | undefined
   /** Says that you know that pseudonyms of e-mails, phones and IPs can be guessed. Default `false`: warns once. */
   acknowledgeGuessable?: boolean | undefined
   /** SHA-256 commitment to the first epoch's salt, 64 hex digits, so that not even the first fetch is taken on trust. */

@@ -16,12 +16,13 @@ const KB = 1024
  *   Raised from 45.75 KB for roots of chains, the keys that sign them and receipts: the tree in the core 1.9 KB, the rest 1 KB.
  *   What signs and checks is in the endpoint that takes signatures. Then from 48.625 KB for flushes that are answered by
  *   number, and for telling a device without network from a blocked endpoint; then by 0.5 KB, so
- *   that events of a chain that forked are moved whichever page finds them, and none is given up.
+ *   that events of a chain that forked are moved whichever page finds them, and none is given up; then by
+ *   3.25 KB for the detectors of phone numbers, cards and the like.
  * - one endpoint: a format and its answers, no library: more than 2 KB would mean that something heavy slipped in.
  * - collector: beside its format what signs checkpoints and checks receipts.
  * - verifier: nobody's page loads it that only records, so it is built for speed; half of it is Ed25519 and serde_json.
  */
-const BUDGETS = { everything: 49.5 * KB, endpoint: 2 * KB, collector: 2.75 * KB, verifier: 90 * KB }
+const BUDGETS = { everything: 52.75 * KB, endpoint: 2 * KB, collector: 2.75 * KB, verifier: 90 * KB }
 
 const help = `Prints what the built package costs, raw and compressed, by import shape; fails over the budget.
 

@@ -137,7 +137,7 @@ describe('configuration', () => {
   test('defaults', async () => {
     const { createTrail, core } = makeEntry()
     await createTrail(options).ready()
-    expect(core().config).toBe('shop random - - day 50 49152 5000 50 10000 10485760')
+    expect(core().config).toBe('shop random - - day 50 49152 5000 50 10000 10485760 0')
   })
 
   test('everything given, within what the endpoint takes', async () => {
@@ -158,12 +158,13 @@ describe('configuration', () => {
       pin: 'CD'.repeat(32),
       period: 'never',
       identifiers: ['account', 'order no.'],
+      scrub: { phone: false, gps: false, ip: true },
       flush: { count: 20, bytes: 900, ageMs: 1 },
       limits: { rows: 5 },
     })
     await trail.ready()
     expect(core().config).toBe(
-      `shop secret ${'ab'.repeat(32)} ${'cd'.repeat(32)} never 10 900 1 50 5 10485760 account order%20no.`,
+      `shop secret ${'ab'.repeat(32)} ${'cd'.repeat(32)} never 10 900 1 50 5 10485760 6 account order%20no.`,
     )
   })
 })

@@ -1,6 +1,7 @@
 //! The configuration of a client: parsed once, valid from then on.
 
 use super::{
+    detect::Off,
     epoch::Period,
     error::Code,
     hex, scrub,
@@ -54,6 +55,8 @@ pub struct Config {
     pub pin: Option<String>,
     /// How long an epoch lasts where no document says so.
     pub period: Period,
+    /// Detectors that are switched off; default none.
+    pub off: Off,
     /// Properties that hold identifiers: they become pseudonyms.
     pub identifiers: Vec<String>,
     /// When a batch is due.
@@ -64,7 +67,8 @@ pub struct Config {
 
 impl Config {
     /// Reads the configuration from words: deployment, mode, secret, pin, period, flush count, bytes, age and
-    /// pause in ms, limits of rows and bytes, and the names of identifiers, percent-encoded. `-` stands for a default.
+    /// pause in ms, limits of rows and bytes, detectors to switch off as bits, and the names
+    /// of identifiers, percent-encoded. `-` stands for a default.
     ///
     /// # Errors
     /// [`Code::InvalidConfig`].
@@ -103,11 +107,12 @@ impl Config {
         let flush =
             Flush { count: number(50)?, bytes: number(48 * 1024)?, age_ms: number(5_000)?, pause_ms: number(50)? };
         let limits = Limits { rows: number(10_000)?, bytes: number(10_000_000)? };
+        let off = Off(words.number().unwrap_or(0) as u8);
         let mut identifiers = Vec::new();
         while let Some(name) = words.text() {
             identifiers.push(scrub::percent_decoded(name).unwrap_or_else(|| name.into()));
         }
-        Some(Self { deployment, mode, pin, period, identifiers, flush, limits })
+        Some(Self { deployment, mode, pin, period, off, identifiers, flush, limits })
     }
 }
 
@@ -136,8 +141,9 @@ mod tests {
 
     #[test]
     fn identifiers_may_have_any_name() {
-        let config = Config::parse("a - - - - - - - - - - account order%20no").unwrap();
+        let config = Config::parse("a - - - - - - - - - - 6 account order%20no").unwrap();
         assert_eq!(config.identifiers, ["account", "order no"]);
         assert_eq!((config.period, config.limits.rows), (Period::Day, 10_000));
+        assert_eq!(config.off, Off(0b110));
     }
 }

@@ -21,6 +21,7 @@ pub mod answer;
 pub mod base64url;
 pub mod chain;
 pub mod config;
+pub mod detect;
 pub mod engine;
 pub mod epoch;
 pub mod error;

@@ -132,8 +132,11 @@ impl Recorder {
         now: u64,
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<StoredRow>, Code> {
-        let name =
-            if name.is_empty() && kind != EventKind::Track { String::new() } else { scrub::name(name, &self.taint)? };
+        let name = if name.is_empty() && kind != EventKind::Track {
+            String::new()
+        } else {
+            scrub::name(name, &self.taint, self.config.off)?
+        };
         self.go_on_or_begin(now, entropy);
         let props = self.properties(props)?;
         let context = self.properties(context)?;
@@ -316,7 +319,7 @@ impl Recorder {
                 list.push(entry);
             }
         }
-        scrub::properties(&mut props, &self.taint)?;
+        scrub::properties(&mut props, &self.taint, self.config.off)?;
         for (name, value) in identifiers {
             let (Value::Text(identifier) | Value::Number(identifier)) = value else { continue };
             self.taint.add(&identifier);
@@ -384,7 +387,7 @@ mod tests {
     }
 
     fn salted() -> (Recorder, Sequence) {
-        let (mut recorder, entropy) = recorder("shop salt - - - - - - - - - account");
+        let (mut recorder, entropy) = recorder("shop salt - - - - - - - - - - account");
         let epoch =
             Epoch { id: 20781, not_before: 20781 * DAY, not_after: 20782 * DAY, salt: Salt::new([5; 32]), next: None };
         recorder.epochs(&epoch::document("shop", &[epoch]), NOON).unwrap();
@@ -442,7 +445,7 @@ mod tests {
 
     #[test]
     fn without_a_salt_no_pseudonym_is_made() {
-        let (mut recorder, mut entropy) = recorder("shop - - - - - - - - - - account");
+        let (mut recorder, mut entropy) = recorder("shop - - - - - - - - - - - account");
         let identified = recorder.identify(Namespace::User, Kind::Opaque, "ann-4711", "ann-4711", NOON, &mut entropy);
         assert_eq!(identified, Err(Code::NoSalt));
         let body = track(&mut recorder, &mut entropy, r#"{"account":"x","who":"ann-4711"}"#, NOON);

@@ -1,9 +1,14 @@
 //! Takes out of an event what must not be in it, before anything is hashed, stored or queued.
 //!
-//! Detectors are hand-written scanners: the regex crates would cost the wasm 28 to 167 KB. What a detector finds is
-//! replaced by a word in brackets, never by a hash, which could be looked up.
+//! Detectors are hand-written scanners: the regex crates would cost the wasm 28 to 167 KB.
 
-use super::{base64url, error::Code, json::Value, taint::Taint};
+use super::{
+    base64url,
+    detect::{self, Off},
+    error::Code,
+    json::Value,
+    taint::Taint,
+};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 /// Longer strings are prose, and prose holds names: the value is replaced.
@@ -21,44 +26,50 @@ const MAX_PERCENT_ROUNDS: usize = 3;
 ///
 /// # Errors
 /// [`Code::InvalidName`] if it is empty or too long.
-pub fn name(name: &str, taint: &Taint) -> Result<String, Code> {
+pub fn name(name: &str, taint: &Taint, off: Off) -> Result<String, Code> {
     if name.is_empty() || chars(name) > MAX_NAME_CHARS {
         return Err(Code::InvalidName);
     }
-    Ok(text(name, taint))
+    Ok(text(name, taint, off))
 }
 
 /// Scrubs properties in place: an object, its keys and all it holds.
 ///
 /// # Errors
 /// [`Code::InvalidProperties`] if it is no object, nests too deep or has too many entries.
-pub fn properties(value: &mut Value, taint: &Taint) -> Result<(), Code> {
+pub fn properties(value: &mut Value, taint: &Taint, off: Off) -> Result<(), Code> {
     match value {
-        Value::Map(_) => walk(value, taint, MAX_NESTING),
+        Value::Map(_) => walk(value, taint, off, MAX_NESTING),
         _ => Err(Code::InvalidProperties),
     }
 }
 
-fn walk(value: &mut Value, taint: &Taint, depth: usize) -> Result<(), Code> {
+fn walk(value: &mut Value, taint: &Taint, off: Off, depth: usize) -> Result<(), Code> {
     let deeper = depth.checked_sub(1).ok_or(Code::InvalidProperties);
     match value {
-        Value::Text(content) => *content = text(content, taint),
-        Value::Number(digits) if taint.occurs_in(digits) => *value = Value::Text("[id]".into()),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::Text(content) => *content = text(content, taint, off),
+        Value::Number(digits) => {
+            // A customer's number, or a card's.
+            let scrubbed = unlimited(digits, taint, off);
+            if scrubbed != *digits {
+                *value = Value::Text(scrubbed);
+            }
+        }
+        Value::Null | Value::Bool(_) => {}
         Value::List(items) => {
             let depth = deeper?;
             fits(items.len())?;
             for item in items {
-                walk(item, taint, depth)?;
+                walk(item, taint, off, depth)?;
             }
         }
         Value::Map(entries) => {
             let depth = deeper?;
             fits(entries.len())?;
             // A key that holds an identifier says who it is as plainly as a value would.
-            entries.retain(|(key, _)| chars(key) <= MAX_NAME_CHARS && text(key, taint) == *key);
+            entries.retain(|(key, _)| chars(key) <= MAX_NAME_CHARS && text(key, taint, off) == *key);
             for (_, item) in entries {
-                walk(item, taint, depth)?;
+                walk(item, taint, off, depth)?;
             }
         }
     }
@@ -75,26 +86,30 @@ fn fits(entries: usize) -> Result<(), Code> {
 }
 
 /// `content` without what the detectors and the search for known identifiers find in it.
-pub fn text(content: &str, taint: &Taint) -> String {
-    if chars(content) > MAX_TEXT_CHARS {
-        return "[long]".into();
-    }
-    let plain = without_mail(content);
-    if taint.occurs_in(&plain) {
+pub fn text(content: &str, taint: &Taint, off: Off) -> String {
+    if chars(content) > MAX_TEXT_CHARS { "[long]".into() } else { unlimited(content, taint, off) }
+}
+
+/// As [`text`], whatever the length.
+pub fn unlimited(content: &str, taint: &Taint, off: Off) -> String {
+    let folded = detect::fold(content);
+    let found = detect::replace(&folded, off).map(|found| found.text);
+    if taint.occurs_in(found.as_ref().unwrap_or(&folded)) {
         return "[id]".into();
     }
-    for view in views(content) {
-        if without_mail(&view) != view {
-            return "[email]".into();
+    for view in views(&folded) {
+        let view = detect::fold(&view);
+        if let Some(found) = detect::replace(&view, off) {
+            return found.word.into();
         }
         if taint.occurs_in(&view) {
             return "[id]".into();
         }
     }
-    plain
+    found.unwrap_or_else(|| content.to_owned())
 }
 
-/// What `content` says once decoded: percent-encoding, base64, hex. Each only if it makes readable text.
+/// What `content` says once decoded: percent-encoding, then base64 or hex. Each only if it makes readable text.
 fn views(content: &str) -> Vec<String> {
     let mut views = Vec::new();
     let mut current = content.to_owned();
@@ -103,17 +118,27 @@ fn views(content: &str) -> Vec<String> {
         views.push(decoded.clone());
         current = decoded;
     }
-    for token in content.as_bytes().split(|c| !(c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'-' | b'_'))) {
-        // Shorter tokens hold no address: "a@b.cc" is 8 digits of base64 and 12 of hex.
-        if token.len() >= 8 {
-            for bytes in [base64url::decode_lenient(token), hex_bytes(token)] {
-                if let Some(Ok(view)) = bytes.map(String::from_utf8) {
-                    views.push(view);
-                }
-            }
+    let special = |byte: &u8| matches!(byte, b'+' | b'/' | b'-' | b'_');
+    for token in current.as_bytes().split(|byte| !(byte.is_ascii_alphanumeric() || special(byte))) {
+        decoded(token, &mut views);
+        // A slash may be a digit of base64, or stand between it and something else.
+        if token.iter().any(special) {
+            token.split(special).for_each(|part| decoded(part, &mut views));
         }
     }
     views
+}
+
+/// Adds what `token` says in base64 and in hex.
+fn decoded(token: &[u8], views: &mut Vec<String>) {
+    // Shorter tokens hold no address: "a@b.cc" is 8 digits of base64 and 12 of hex.
+    if token.len() >= 8 {
+        for bytes in [base64url::decode_lenient(token), hex_bytes(token)] {
+            if let Some(Ok(view)) = bytes.map(String::from_utf8) {
+                views.push(view);
+            }
+        }
+    }
 }
 
 /// `text` with its percent-encoding undone; `None` if there is none, or it does not make text.
@@ -148,58 +173,6 @@ fn digit(byte: Option<u8>) -> Option<u8> {
     char::from(byte?).to_digit(16).map(|value| value as u8)
 }
 
-/// Replaces every e-mail address by `[email]`: something, an at sign (full-width too), and a domain with a dot.
-fn without_mail(text: &str) -> String {
-    if !text.contains(AT_SIGNS) {
-        return text.to_owned();
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(AT_SIGNS) {
-        let (before, from_at) = rest.split_at_checked(at).unwrap_or((rest, ""));
-        let mut after_at = from_at.chars();
-        let sign = after_at.next().unwrap_or('@');
-        let after = after_at.as_str();
-        let local = before.trim_end_matches(is_local);
-        let domain = after.find(|c| !is_domain(c)).unwrap_or(after.len());
-        let (domain, behind) = after.split_at_checked(domain).unwrap_or((after, ""));
-        if local.len() < before.len() && is_domain_name(domain) {
-            out.push_str(local);
-            out.push_str("[email]");
-            rest = behind;
-        } else {
-            out.push_str(before);
-            out.push(sign);
-            rest = after;
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-const AT_SIGNS: [char; 3] = ['@', '\u{ff20}', '\u{fe6b}'];
-
-/// Every letter beyond ASCII may stand in an address; the tables that tell letters apart would cost kilobytes.
-fn is_letter_or_digit(c: char) -> bool {
-    c.is_ascii_alphanumeric() || (!c.is_ascii() && !c.is_whitespace())
-}
-
-fn is_local(c: char) -> bool {
-    is_letter_or_digit(c)
-        || matches!(c, '!' | '#'..='\'' | '*' | '+' | '-' | '.' | '/' | '=' | '?' | '^'..='`' | '{'..='~')
-}
-
-fn is_domain(c: char) -> bool {
-    is_letter_or_digit(c) || c == '-' || c == '.' || c == '\u{ff0e}' || c == '\u{3002}'
-}
-
-fn is_domain_name(domain: &str) -> bool {
-    domain
-        .trim_end_matches(['.', '-'])
-        .rsplit_once(['.', '\u{ff0e}', '\u{3002}'])
-        .is_some_and(|(host, top)| !host.is_empty() && chars(top) >= 2 && top.chars().any(|c| !c.is_ascii_digit()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::json;
@@ -217,12 +190,14 @@ mod tests {
             ("a@b.cc and c@d.ee", "[email] and [email]"),
             ("zoë@exämple.com", "[email]"),
             ("ann\u{ff20}example.org", "[email]"),
+            ("ann\u{200b}@exa\u{ad}mple.org", "[email]"),
+            ("ｆｕｌｌ ｗｉｄｔｈ", "ｆｕｌｌ ｗｉｄｔｈ"),
             ("@handle", "@handle"),
             ("3 @ 4.50", "3 @ 4.50"),
             ("user@localhost", "user@localhost"),
             ("plain", "plain"),
         ] {
-            assert_eq!(text(before, &none()), after);
+            assert_eq!(text(before, &none(), Off::default()), after);
         }
     }
 
@@ -237,7 +212,7 @@ mod tests {
             "616e6e406578616d706c652e6f7267",
             "616E6E406578616D706C652E6F7267",
         ] {
-            assert_eq!(text(encoded, &none()), "[email]", "{encoded}");
+            assert_eq!(text(encoded, &none(), Off::default()), "[email]", "{encoded}");
         }
     }
 
@@ -252,23 +227,36 @@ mod tests {
             "Q3VzdG9tZXIgNDcxMQ==",
             "437573746f6d65722034373131",
         ] {
-            assert_eq!(text(content, &taint), "[id]", "{content}");
+            assert_eq!(text(content, &taint, Off::default()), "[id]", "{content}");
         }
         taint.add("4711815");
         let mut props = json::parse(r#"{"a":4711815,"b":[{"c":"customer 4711"}],"customer 4711":1,"d":12}"#).unwrap();
-        properties(&mut props, &taint).unwrap();
+        properties(&mut props, &taint, Off::default()).unwrap();
         assert_eq!(json::to_string(&props), r#"{"a":"[id]","b":[{"c":"[id]"}],"d":12}"#);
+        taint.add("ｋｄ-\u{200b}Ａ７７");
+        assert_eq!(text("for KD-a77", &taint, Off::default()), "[id]");
+    }
+
+    #[test]
+    fn a_card_may_be_a_number() {
+        let mut props = json::parse(r#"{"a":4111111111111111,"b":1795521600123,"c":-12.3456,"d":[4111]}"#).unwrap();
+        properties(&mut props, &none(), Off::default()).unwrap();
+        assert_eq!(json::to_string(&props), r#"{"a":"[card]","b":1795521600123,"c":-12.3456,"d":[4111]}"#);
     }
 
     #[test]
     fn limits() {
-        assert_eq!(text(&"x".repeat(257), &none()), "[long]");
-        assert_eq!(text(&"x".repeat(256), &none()).len(), 256);
-        assert_eq!(name("", &none()), Err(Code::InvalidName));
-        assert_eq!(name(&"n".repeat(129), &none()), Err(Code::InvalidName));
+        assert_eq!(text(&"x".repeat(257), &none(), Off::default()), "[long]");
+        assert_eq!(text(&"x".repeat(256), &none(), Off::default()).len(), 256);
+        assert_eq!(name("", &none(), Off::default()), Err(Code::InvalidName));
+        assert_eq!(name(&"n".repeat(129), &none(), Off::default()), Err(Code::InvalidName));
         for wrong in ["[]", "1", r#"{"a":[[[[1]]]]}"#, &format!("{{\"a\":[{}1]}}", "1,".repeat(256))] {
-            assert_eq!(properties(&mut json::parse(wrong).unwrap(), &none()), Err(Code::InvalidProperties), "{wrong}");
+            assert_eq!(
+                properties(&mut json::parse(wrong).unwrap(), &none(), Off::default()),
+                Err(Code::InvalidProperties),
+                "{wrong}"
+            );
         }
-        properties(&mut json::parse(r#"{"a":[[[1]]]}"#).unwrap(), &none()).unwrap();
+        properties(&mut json::parse(r#"{"a":[[[1]]]}"#).unwrap(), &none(), Off::default()).unwrap();
     }
 }

@@ -3,7 +3,7 @@
 //! Patterns cannot see a name or a customer number. The identifier itself must not be kept, so what is kept is a
 //! keyed tag of it: a rolling hash finds candidates in linear time, an HMAC confirms them.
 
-use super::pseudonym::mac;
+use super::{detect::fold, pseudonym::mac};
 use alloc::vec::Vec;
 
 /// Shorter identifiers would be found in ordinary words: they are looked for as a whole string only.
@@ -34,9 +34,11 @@ impl Taint {
         Self { key, base, needles: Vec::new(), next: 0 }
     }
 
-    /// Remembers an identifier by its tag. Case is ignored for ASCII letters; pass both forms where others differ.
+    /// Remembers an identifier by its tag, [`fold`]ed. Case is ignored for ASCII letters; pass both forms where others
+    /// differ.
     pub fn add(&mut self, identifier: &str) {
-        let mut lower = identifier.trim().to_ascii_lowercase();
+        let mut lower = fold(identifier.trim());
+        lower.make_ascii_lowercase();
         let (bytes, rolling) = (lower.len(), self.roll(lower.as_bytes()));
         let tag = mac(&self.key, &[lower.as_bytes()]);
         zeroize::Zeroize::zeroize(&mut lower);
@@ -51,7 +53,7 @@ impl Taint {
         self.next = (self.next + 1) % MAX_NEEDLES;
     }
 
-    /// Whether any remembered identifier occurs in `text`, ignoring the case of ASCII letters.
+    /// Whether any remembered identifier occurs in `text`, which has been [`fold`]ed, ignoring the case of ASCII letters.
     pub fn occurs_in(&self, text: &str) -> bool {
         if self.needles.is_empty() {
             return false;
