@@ -9,7 +9,7 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use nymtrail::core::hex;
 use nymtrail::core::note::{Checkpoint, Note, Signed, Vkey};
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -123,6 +123,9 @@ fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     key.is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
 }
 
+/// As much of a file is read for keys: 1 MiB. A key takes a line.
+const MAX_FILE: u64 = 1 << 20;
+
 /// The public keys that a value of `--key` means: the vkey itself, or those in a file, one a line, `#` before remarks.
 ///
 /// # Errors
@@ -131,7 +134,9 @@ pub fn read_vkeys(value: &str) -> Result<Vec<Vkey>, Code> {
     if let Some(vkey) = Vkey::parse(value.trim()) {
         return Ok(vec![vkey]);
     }
-    let text = std::fs::read_to_string(value).map_err(|_| Code::MalformedKey)?;
+    let file = std::fs::File::open(value).map_err(|_| Code::MalformedKey)?;
+    let mut text = String::new();
+    file.take(MAX_FILE).read_to_string(&mut text).map_err(|_| Code::MalformedKey)?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let keys: Option<Vec<_>> = lines.map(Vkey::parse).collect();
     keys.filter(|keys| !keys.is_empty()).ok_or(Code::MalformedKey)
