@@ -12,6 +12,7 @@ import { isName, isRefusal, lostBy, RING, writeProps } from './props.js'
 import { type EpochKeeper, keepEpochs } from './salt.js'
 import { makeTransport, type Transport } from './transport.js'
 import type { Activity, ConsentState, DropReason, IdentifyOptions, Props, ReadyState, Row, Trail } from './types.js'
+import { within } from './within.js'
 
 /** Calls that may wait for the core, which takes milliseconds, or seconds when the salt is slow. */
 const BACKLOG = 1000
@@ -183,7 +184,8 @@ export function makeTrail(
     }
     const later = '{"status":0,"events":"r"}'
     return {
-      deliver: (rows, meta, exit) => inTurn(() => transport?.deliver(rows, meta, exit)) ?? Promise.resolve(later),
+      signer: endpoint?.signer,
+      deliver: (...batch) => inTurn(() => transport?.deliver(...batch)) ?? Promise.resolve(later),
       warn: (code) => inTurn(() => warn(code as Code)),
       note: (type, detail) => inTurn(() => debug && emit(activity(type, detail))),
       erased: () =>
@@ -400,6 +402,8 @@ export function makeTrail(
       }
     },
 
+    receipts: async () => (await ask((core) => core.receipts(), ANSWER_LIMIT)) ?? [],
+
     async erase() {
       consent = 'denied'
       dropQueue('consent')
@@ -434,13 +438,4 @@ export function makeTrail(
 function activity(type: Parameters<Host['note']>[0], detail: string): Activity {
   const found = JSON.parse(detail)
   return type === 'stored' ? { type, rows: found } : { ...(type === 'dropped' && { count: 1 }), ...found, type }
-}
-
-/** The promise, or undefined after `limit` ms. */
-function within<T>(promise: Promise<T> | undefined, limit: number): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout>
-  const late = new Promise<undefined>((done) => {
-    timer = setTimeout(() => done(undefined), limit)
-  })
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }

@@ -1,6 +1,6 @@
 /** The boundary to the wasm: strings both ways, no exceptions but traps. Its other side is src/bindings.rs. */
 import type { Code } from './errors.js'
-import type { IdentifierType, Stats, Verdict } from './types.js'
+import type { IdentifierType, Receipt, Signer, Stats, Verdict } from './types.js'
 
 /** Counts as the core knows them: it has no `inert`. */
 export type CoreStats = Omit<Stats, 'dropped'> & { dropped: Partial<Stats['dropped']> }
@@ -16,6 +16,7 @@ export interface Core {
   verify(): Promise<Verdict>
   stats(): Promise<CoreStats>
   export(): Promise<string>
+  receipts(): Promise<Receipt[]>
   erase(): Promise<void>
   hurry(): void
   close(): Promise<void>
@@ -23,7 +24,9 @@ export interface Core {
 
 /** What the core asks of the page. Nothing here throws or rejects. */
 export interface Host {
-  deliver(rows: string[], meta: string, exit: boolean): Promise<string>
+  deliver(rows: string[], meta: string, exit: boolean, checkpoints?: string[]): Promise<string>
+  /** Signs the chains; none: they are not signed. */
+  readonly signer?: Signer | undefined
   warn(code: string): void
   note(kind: 'stored' | 'settled' | 'dropped' | 'lane', detail: string): void
   /** Another page has erased everything; the core has ended, and must not be asked any more. */

@@ -7,13 +7,16 @@
  */
 import { openChannel } from './browser/channel.js'
 import { openIdb } from './browser/idb.js'
+import { chainKeys, type Keys } from './browser/keys.js'
 import { type Happening, listen } from './browser/lifecycle.js'
 import { hasLocks, tryLock, waitLock } from './browser/locks.js'
 import { memoryStore } from './browser/memory.js'
 import { type Overlay, overlay } from './browser/overlay.js'
+import { countReceipts, receiptsIn } from './browser/receipts.js'
 import { type Store, StoreError, type Write } from './browser/store.js'
 import type { Core, CoreClass, CoreStats, Host } from './core.js'
 import type { Verdict } from './types.js'
+import { within } from './within.js'
 
 /** The engine, as src/bindings.rs exports it. */
 export interface Engine {
@@ -59,6 +62,7 @@ export const INPUTS = [
   'Close',
   'Erase',
   'Restored',
+  'Key',
 ] as const
 
 /** Effects, by number: `Effect` in src/core/engine/effect.rs; a batch for a leaving page has a number of its own. */
@@ -110,6 +114,9 @@ const LOOK_EVERY = 10_000
 /** How long opening the database may take, in ms; a slow disk takes a second. */
 const OPEN_LIMIT = 5000
 
+/** How long the client waits for its key, in ms, once the store is open: making and storing one takes 2 to 10. */
+const KEY_LIMIT = 200
+
 /** A timer of more than 2^31 - 1 ms runs at once in every browser. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
@@ -126,6 +133,7 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
     /** The store while the durable one takes nothing. */
     #overlay: Overlay | undefined
     readonly #lanes = new Map<string, Promise<(() => void) | undefined>>()
+    readonly #keys: Keys | undefined
     #leave: (() => void) | undefined
     #ready: ((kind: string) => void)[] = []
     #flushed: ((code: string) => void)[] = []
@@ -138,6 +146,14 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       this.#engine = Core.create(config)
       this.#host = host
       this.#name = `nymtrail/${config.split(' ', 1)}`
+      const { signer } = host
+      this.#keys =
+        signer &&
+        chainKeys(
+          signer,
+          () => this.#open,
+          (alg, pk) => this.#feed('Key', 0, alg, [pk]),
+        )
     }
 
     start() {
@@ -156,13 +172,14 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
         channel.close()
         clearTimeout(this.#timer)
       }
-      void this.#metas().then(
-        (metas) => this.#feed('Opened', 1, '', metas.flat()),
-        () => {
-          this.#use(memoryStore(), false)
-          this.#feed('Opened', 0)
-        },
-      )
+      // Made while the store opens.
+      const key = this.#keys?.make()
+      void this.#metas()
+        .catch(() => void this.#use(memoryStore(), false))
+        .then(async (metas) => {
+          await within(key?.(), KEY_LIMIT)
+          this.#feed('Opened', +this.#durable, '', metas?.flat())
+        })
       return new Promise<string>((done) => this.#ready.push(done))
     }
 
@@ -212,7 +229,12 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       const metas = await store.metas()
       const parts = metas.map(async ([key, value]) => [key, value, (await lastOf(store, key)) ?? ''])
       const stats = JSON.parse(this.#engine?.stats(itemsOf((await Promise.all(parts)).flat())) ?? '{}')
-      return { ...stats, storage: this.#durable ? 'indexeddb' : 'memory' } as CoreStats
+      const receipts = countReceipts(receiptsIn(metas))
+      return { ...stats, receipts, storage: this.#durable ? 'indexeddb' : 'memory' } as CoreStats
+    }
+
+    async receipts() {
+      return receiptsIn(await this.#metas())
     }
 
     async export() {
@@ -320,7 +342,7 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
           this.#leave = undefined
           return
         case 'Write':
-          return this.#write(readWrite(text, list)).then(
+          return this.#write(text, list).then(
             () => this.#feed('Written', number),
             (error: StoreError) => this.#feed('Written', number, error.kind ?? 'other'),
           )
@@ -334,10 +356,7 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
             )
         }
         case 'Deliver':
-          return this.#host.deliver(list, text, false).then((outcome) => {
-            const { status, events, after = '-' } = JSON.parse(outcome)
-            this.#feed('Answered', number, `${status} ${events} ${after}`)
-          })
+          return this.#deliver(number, text, list)
         case 'DeliverExit':
           return this.#host.deliver(list, text, true)
         case 'Wake':
@@ -364,8 +383,19 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
     }
 
     /** Without a promise in between: a page that goes away waits for none. */
-    #write(write: Write): Promise<void> {
+    #write(text: string, list: string[]): Promise<void> {
+      const write = readWrite(text, list)
+      write.keys = this.#keys?.of(write) ?? []
       return this.#open ? this.#open.write(write) : this.#connect().then((store) => store.write(write))
+    }
+
+    async #deliver(number: number, meta: string, rows: string[]) {
+      const checkpoints = this.#keys && (await this.#keys.sign(meta))
+      const outcome = JSON.parse(await this.#host.deliver(rows, meta, false, checkpoints))
+      const { status, events, after = '-' } = outcome
+      const { code, ahead } = (await this.#keys?.take(meta, outcome)) ?? {}
+      if (code) this.#host.warn(code)
+      this.#feed('Answered', number, `${status} ${events} ${after}${ahead ? ' ahead' : ''}`)
     }
 
     /** Where there are no locks nobody can tell whether a lane is idle: then every page opens its own. */
@@ -459,7 +489,9 @@ function settle<T>(waiting: ((value: T) => void)[], value: T) {
 function readWrite(text: string, list: string[]): Write {
   const [chain = '-', first, last, rows] = text.split(' ')
   const metas = 3 * Number(rows)
-  const write = { add: [], put: [], remove: [] } as { [K in keyof Required<Write>]: Required<Write>[K][number][] }
+  const write = { add: [], put: [], remove: [], keys: [] } as {
+    [K in keyof Required<Write>]: Required<Write>[K][number][]
+  }
   if (chain !== '-') write.remove.push([chain, Number(first), Number(last)])
   for (let at = 0; at < metas; at += 3) {
     const [chain, seq, line] = list.slice(at, at + 3) as [string, string, string]

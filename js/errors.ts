@@ -35,6 +35,8 @@ export const MESSAGES = {
   offline: 'the browser is offline; events stay stored',
   timeout: 'no answer in time; events stay stored',
   endpoint_refused: 'the endpoint refuses requests; check its address and rights; events stay stored',
+  receipt_contradicted: 'the collector has signed other rows than it took, or fewer than before; see trail.receipts()',
+  receipt_forged: 'a receipt is not signed by the key that was given; compare with: nymtrail keys show',
   endpoint_failed: 'encode() or settle() of the endpoint failed; events stay stored',
   // What the browser lacks.
   no_dom: 'no page or worker is here; nothing is recorded',

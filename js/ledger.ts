@@ -65,6 +65,7 @@ export function makeLedger(): Ledger {
         pending: 0,
         lanes: 0,
         pseudonym_failures: 0,
+        receipts: { kept: 0, signed: 0, contradicted: 0 },
       }
       const core = { ...zero, dropped: {}, rejected: {}, storage: 'none' as const, ...known }
       return {

@@ -17,16 +17,21 @@ const DOUBT = 200
 /** Below this many bytes compression gains less than it costs. */
 const GZIP_FROM = 1024
 
-/** What became of rows: one letter for each of them, or for all; status 0: no answer. */
+/**
+ * What became of rows: one letter for each of them, or for all, as in src/core/answer.rs; status 0: no answer, and `o`
+ * that this device has no network.
+ */
 interface Result {
   status: number
   events: string
   after?: number
+  receipt?: string | undefined
+  conflict?: readonly string[] | undefined
 }
 
 export interface Transport {
   /** {@link Host.deliver}: resolves to a {@link Result} as JSON and never rejects. */
-  deliver(rows: string[], meta: string, exit: boolean): Promise<string>
+  deliver(rows: string[], meta: string, exit: boolean, checkpoints?: string[]): Promise<string>
   /** Ends what is in flight. */
   stop(): void
 }
@@ -39,10 +44,11 @@ export function makeTransport(
   const inFlight = new Set<AbortController>()
   const alone = endpoint.limits.perRequest === 'event'
 
-  async function deliver(rows: string[], meta: string, exit: boolean): Promise<Result> {
+  async function deliver(rows: string[], meta: string, exit: boolean, checkpoints?: string[]): Promise<Result> {
     const { deployment, epoch, chain, sent_at: sentAt, age_ms: ageMs } = JSON.parse(meta)
-    const post = (part: readonly string[]) => send({ deployment, epoch, chain, rows: part, sentAt, ageMs }, exit)
-    if (!alone || rows.length < 2) return post(rows)
+    const post = (part: readonly string[], more?: Partial<Batch>) =>
+      send({ deployment, epoch, chain, rows: part, sentAt, ageMs, ...more }, exit)
+    if (!alone || rows.length < 2) return post(rows, checkpoints?.length ? { checkpoints } : {})
     let result: Result = { status: 0, events: '' }
     let events = ''
     // While the page leaves, only what is begun at once is sent at all; otherwise one at a time, until one fails.
@@ -50,9 +56,9 @@ export function makeTransport(
     for (let at = 0; at < rows.length; at++) {
       result = await (begun[at] ?? post(rows.slice(at, at + 1)))
       events += result.events.replace('s', 'd')
-      if (result.events === 'r' && !exit) break
+      if (/[ro]/.test(result.events) && !exit) break
     }
-    return { ...result, events: events.padEnd(rows.length, 'r') }
+    return { ...result, events: events.padEnd(rows.length, result.events) }
   }
 
   async function send(batch: Batch, exit: boolean): Promise<Result> {
@@ -79,7 +85,9 @@ export function makeTransport(
     )
       return { status: 413, events: 's' }
     const response = await (exit ? lastWord(request, bytes) : exchange(request, bytes, false))
-    return response ? settled(response, batch) : failed
+    if (response) return settled(response, batch)
+    // Without a network nothing is known of the endpoint. Node 20 has no navigator.
+    return globalThis.navigator?.onLine === false ? { ...failed, events: 'o' } : failed
   }
 
   /**
@@ -141,12 +149,12 @@ export function makeTransport(
 
   function settled(response: EndpointResponse, batch: Batch): Result {
     const { status } = response
-    let after: number | undefined
     let events = ''
+    let told: Partial<Exclude<Settlement, string>> = {}
     try {
       const settlement = endpoint.settle(response, batch)
       events = letters(settlement)
-      after = typeof settlement === 'object' ? settlement.afterMs : undefined
+      if (typeof settlement === 'object') told = settlement
     } catch {
       // Told below.
     }
@@ -155,13 +163,14 @@ export function makeTransport(
       return { ...failed, status }
     }
     if (events === 'r' && status >= 400 && status < 500 && ![408, 425, 429].includes(status)) warn('endpoint_refused')
-    after ??= retryAfter(response.headers)
-    return { status, events, ...(after !== undefined && { after }) }
+    const { receipt, conflict } = told
+    const after = wait(told.afterMs) ?? retryAfter(response.headers)
+    return { status, events, ...(after !== undefined && { after }), receipt, conflict }
   }
 
   return {
-    deliver: (rows, meta, exit) =>
-      deliver(rows, meta, exit)
+    deliver: (...batch) =>
+      deliver(...batch)
         .catch(() => failed)
         .then(JSON.stringify as (result: Result) => string),
     stop() {
@@ -191,10 +200,16 @@ function letters(settlement: Settlement): string {
   return (typeof events === 'string' ? [events] : events).map((outcome) => LETTERS[outcome] ?? '?').join('')
 }
 
+/**
+ * A wait as the core takes it, in whole ms. NaN, Infinity and what lies behind us are no wait; nor is 0, or a service
+ * that says so each time would be asked without end.
+ */
+const wait = (ms = 0): number | undefined =>
+  ms > 0 && ms < Infinity ? Math.min(Math.ceil(ms), Number.MAX_SAFE_INTEGER) : undefined
+
 /** `Retry-After`, seconds or a date, in ms from now; a date is measured by the server's clock if that is known. */
 function retryAfter(headers: Headers): number | undefined {
   const value = headers.get('retry-after') ?? ''
   const now = Date.parse(headers.get('date') ?? '') || Date.now()
-  const after = /^\d+$/.test(value.trim()) ? 1000 * Number(value) : Date.parse(value) - now
-  return after >= 0 ? after : undefined
+  return wait(/^\d+$/.test(value.trim()) ? 1000 * Number(value) : Date.parse(value) - now)
 }

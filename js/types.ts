@@ -1,3 +1,4 @@
+import type { Store } from './browser/store.js'
 import type { Code } from './errors.js'
 
 /** What a property may hold. Strings that look like personal data are scrubbed before they are stored. */
@@ -46,6 +47,78 @@ export interface Batch {
   readonly sentAt: number
   /** Age of the newest row when it was sent, in ms, measured by a clock that does not jump. */
   readonly ageMs: number
+  /** Signed notes that say how many rows the chain has with this batch and what their root is; see docs/PROOFS.md. */
+  readonly checkpoints?: readonly string[]
+}
+
+/** What a chain's checkpoint says. */
+export interface Checkpoint {
+  /** Whose rows: the deployment, `/`, the chain. */
+  readonly origin: string
+  /** How many rows. */
+  readonly size: number
+  /** The root of the RFC 9162 tree over their links, in hex. */
+  readonly root: string
+}
+
+/** A key that signs one chain, and never another: it would join them. */
+export interface ChainKey {
+  /** The algorithm, as the chain's first row names it. */
+  readonly alg: 'Ed25519' | 'ES256'
+  /** The public key in hex, as there. */
+  readonly pk: string
+  /** The private key, which cannot be taken out of the browser. */
+  readonly key: CryptoKey
+}
+
+/** How chains are signed: {@link deviceSigner} of `nymtrail/endpoints/collector`. */
+export interface Signer {
+  /** A new key; rejects, or gives nothing, where none can be made: then the chain goes unsigned. */
+  make(): Promise<ChainKey | undefined>
+  /** The checkpoint as a signed note. */
+  sign(key: ChainKey, checkpoint: Checkpoint): Promise<string>
+  /** Compares a service's receipt with what this device has in its store, and keeps it there. Default: it is ignored. */
+  take?(answered: Answered, store: Store): Promise<TakenReceipt | undefined>
+}
+
+/** The answer to a batch, as far as a receipt is concerned. */
+export interface Answered {
+  /** The batch's chain, and what it was said to be with the batch's rows. */
+  readonly chain: string
+  readonly checkpoint: Checkpoint
+  /** What became of the rows: a letter for each, or one for all; `f` for a fork. */
+  readonly events: string
+  /** The receipt. */
+  readonly receipt?: string
+  /** What was signed on both sides of a fork. */
+  readonly conflict?: readonly string[]
+}
+
+/** What came of a receipt. */
+export interface TakenReceipt {
+  /** What is wrong, if it is new. */
+  code?: Receipt['code']
+  /** The service has more of this chain than this device, or other rows than it has yet to send: new events need a new one. */
+  ahead?: boolean | undefined
+}
+
+/** What a service has signed of a chain, as far as this device knows. */
+export interface Receipt {
+  /** The chain's id. */
+  chain: string
+  /** The newest receipt, a signed note; empty if none was good. `nymtrail verify --receipts` reads it. */
+  note: string
+  /** How many rows it is for. */
+  size: number
+  /** Whether its signature was checked, with the key that `collector()` was given. */
+  signed: boolean
+  /**
+   * What is wrong: `receipt_contradicted`, other rows than those that are here, or fewer than once signed;
+   * `receipt_forged`, not signed by that key, or no receipt for this chain. Absent: nothing is.
+   */
+  code?: 'receipt_contradicted' | 'receipt_forged'
+  /** Notes that show what is wrong, or that the chain forked. */
+  evidence: string[]
 }
 
 /** The request an endpoint makes of a batch. */
@@ -84,7 +157,17 @@ export type Outcome = 'ack' | 'retry' | 'drop' | 'fork'
  * refused as a whole, so its halves are tried, and an event refused alone is dropped. A `Retry-After` header is obeyed
  * without the endpoint's help; `afterMs` is for services that say it otherwise.
  */
-export type Settlement = Outcome | 'split' | { events: Outcome | readonly Outcome[]; afterMs?: number }
+export type Settlement =
+  | Outcome
+  | 'split'
+  | {
+      events: Outcome | readonly Outcome[]
+      afterMs?: number
+      /** The service's receipt for the batch's chain: a signed note, for {@link Signer.take}. */
+      receipt?: string
+      /** What was signed on both sides of a fork: notes, kept as evidence. */
+      conflict?: readonly string[]
+    }
 
 /**
  * How events look on the wire of one service, and what its answers mean. Which events go when is none of its concern.
@@ -129,6 +212,8 @@ export interface Endpoint {
    * Default `false`; on another origin the header costs a preflight.
    */
   readonly gzip?: boolean
+  /** Signs the chains that go to this service, as it takes {@link Batch.checkpoints}. Default: they are not signed. */
+  readonly signer?: Signer
   /** `false`: it needs a secret, so it must go through the site's own proxy; refused without `proxied: true`. */
   readonly browserSafe: boolean
 }
@@ -300,6 +385,8 @@ export interface Stats {
   lanes: number
   /** Events that went without the pseudonym they should have had. */
   pseudonym_failures: number
+  /** Chains with a receipt; of these, those whose signature was checked; and those with something wrong about them. */
+  receipts: { kept: number; signed: number; contradicted: number }
 }
 
 /** One stored event; see docs/BODY.md for what `body` holds. */
@@ -382,6 +469,8 @@ export interface Trail<Events extends EventMap<Events> = Record<string, Props>> 
   stats(): Promise<Stats>
   /** Everything stored on this device; calls that wait for consent are not. */
   export(): Promise<ExportedData>
+  /** What the service has signed of the chains on this device; kept by endpoints that check receipts (`collector`). */
+  receipts(): Promise<Receipt[]>
   /**
    * Deletes everything stored on this device, also of earlier visits, and sets the consent to `denied`, in the other
    * tabs of the site too; `consent('granted')` begins anew. Warns `erase_failed` if something is left.

@@ -15,43 +15,35 @@ const help = `Builds the project and prints the size table.
 
   node scripts/build.mjs [--wasm] [--demo]
 
-  (no option)  the wasm (build/wasm), the npm package (dist), the size table
+  (no option)  the wasm (build/wasm, build/verify), the npm package (dist), the size table
   --wasm       the wasm alone
   --demo       all, and the collector (release) and the demo page (www/dist)
 `
 
 const wasmDir = join(buildDir, 'wasm')
 const wasmFile = join(wasmDir, 'nymtrail.wasm')
+/** The verifier's, which no page loads that only records. */
+const verifyDir = join(buildDir, 'verify')
+const verifyFile = join(verifyDir, 'verify.wasm')
+
+/** Cargo for the browser. Gives the wasm, before wasm-opt. */
+async function compile(name, profile, rustflags, options) {
+  // Panic messages hold source paths: name them alike on every machine.
+  const remapped = Object.entries(sourceFolders()).map(([folder, name]) => `--remap-path-prefix=${folder}=${name}`)
+  const target = 'wasm32-unknown-unknown'
+  await run(
+    'cargo',
+    ['build', ...locked, '--package', name, '--lib', ...options, '--profile', profile, '--target', target],
+    { cwd: root, env: { CARGO_ENCODED_RUSTFLAGS: [...rustflags, ...remapped].join('\x1f') } },
+  )
+  return join(targetDir(), target, profile, `${name.replaceAll('-', '_')}.wasm`)
+}
 
 /** Cargo -> wasm-opt -> build/wasm. */
 async function buildWasm() {
-  const flags = [
-    // SHA-256 unrolled is 8 kB of wasm, compact 0.6 kB; an event is a few blocks, so the speed does not show.
-    ['--cfg', 'sha2_backend_soft="compact"'],
-    // Panic messages hold source paths: name them alike on every machine.
-    ...Object.entries(sourceFolders()).map(([folder, name]) => `--remap-path-prefix=${folder}=${name}`),
-  ].flat()
-  await run(
-    'cargo',
-    [
-      'build',
-      ...locked,
-      '--package',
-      'nymtrail',
-      '--lib',
-      '--features',
-      'standalone',
-      '--profile',
-      'wasm',
-      '--target',
-      'wasm32-unknown-unknown',
-    ],
-    {
-      cwd: root,
-      env: { CARGO_ENCODED_RUSTFLAGS: flags.join('\x1f') },
-    },
-  )
-  const built = join(targetDir(), 'wasm32-unknown-unknown', 'wasm', 'nymtrail.wasm')
+  // SHA-256 unrolled is 8 kB of wasm, compact 0.6 kB; an event is a few blocks, so the speed does not show.
+  const flags = ['--cfg', 'sha2_backend_soft="compact"']
+  const built = await compile('nymtrail', 'wasm', flags, ['--features', 'standalone'])
   rmSync(wasmDir, { recursive: true, force: true })
   mkdirSync(wasmDir, { recursive: true })
   const unoptimised = readFileSync(built)
@@ -60,8 +52,20 @@ async function buildWasm() {
     remedy: 'Run: npm run setup',
   })
   note(`wasm-opt: ${unoptimised.length} -> ${readFileSync(wasmFile).length} bytes`)
-  checkWasm()
-  inlineWasm()
+  checkWasm(wasmFile)
+  inlineWasm(wasmFile, wasmDir)
+}
+
+/** Cargo -> wasm-opt -> build/verify. */
+async function buildVerifier() {
+  // sha2 chooses its vector back end when it is compiled. Every browser since 2023 and every Node since 16 runs it.
+  const built = await compile('nymtrail-verify', 'verify', ['-C', 'target-feature=+simd128'], [])
+  rmSync(verifyDir, { recursive: true, force: true })
+  mkdirSync(verifyDir, { recursive: true })
+  const optimise = ['-O3', '--strip-debug', '--strip-producers', '--strip-target-features']
+  await run('wasm-opt', [built, ...optimise, '-o', verifyFile], { remedy: 'Run: npm run setup' })
+  checkWasm(verifyFile)
+  inlineWasm(verifyFile, verifyDir)
 }
 
 /** Folders that sources are compiled from, and what they are called in the wasm. Of those that match, the last counts. */
@@ -80,8 +84,8 @@ function sourceFolders() {
 }
 
 /** What the wasm asks of its surroundings, and what it must not carry. */
-function checkWasm() {
-  const bytes = readFileSync(wasmFile)
+function checkWasm(file) {
+  const bytes = readFileSync(file)
   const foreign = WebAssembly.Module.imports(new WebAssembly.Module(bytes)).filter(
     ({ module, name }) => `${module}.${name}` !== 'page.random',
   )
@@ -99,13 +103,13 @@ function checkWasm() {
 }
 
 /** The wasm as a module: base64 of zlib data, which DecompressionStream('deflate') inflates. */
-function inlineWasm() {
+function inlineWasm(file, folder) {
   // Zopfli: 2 KB less for every visitor than zlib's best level.
   const squeeze = ['run', ...locked, '--quiet', '--release', '--package', 'squeeze']
-  const text = execFileSync('cargo', squeeze, { cwd: root, input: readFileSync(wasmFile) }).toString('base64')
-  writeFileSync(join(wasmDir, 'inlined.js'), `export default '${text}'\n`)
+  const text = execFileSync('cargo', squeeze, { cwd: root, input: readFileSync(file) }).toString('base64')
+  writeFileSync(join(folder, 'inlined.js'), `export default '${text}'\n`)
   writeFileSync(
-    join(wasmDir, 'inlined.d.ts'),
+    join(folder, 'inlined.d.ts'),
     '/** The wasm: base64 of zlib (deflate) data. */\ndeclare const base64: string\nexport default base64\n',
   )
 }
@@ -121,10 +125,12 @@ async function buildPackage() {
   await run('tsc', ['--project', 'tsconfig.build.json'], { cwd: root })
   writeFileSync(join(root, 'dist/nymtrail.wasm'), readFileSync(wasmFile))
   const declarations = readdirSync(join(root, 'dist'), { recursive: true }).filter((file) => file.endsWith('.d.ts'))
-  const leaking = declarations.filter((file) => readFileSync(join(root, 'dist', file), 'utf8').includes('build/wasm'))
+  const leaking = declarations.filter((file) =>
+    /build\/(wasm|verify)/.test(readFileSync(join(root, 'dist', file), 'utf8')),
+  )
   if (leaking.length)
     throw new Failure(
-      `The declarations ${leaking.join(', ')} refer to build/wasm, which the package does not contain.`,
+      `The declarations ${leaking.join(', ')} refer to build/, which the package does not contain.`,
       'Give the exported function or type a type of its own in js/.',
     )
 }
@@ -146,6 +152,7 @@ async function buildDemo() {
 export async function build({ wasm = false, demo = false } = {}) {
   mkdirSync(buildDir, { recursive: true })
   await step('WebAssembly (build/wasm)', buildWasm)
+  await step("The verifier's WebAssembly (build/verify)", buildVerifier)
   if (wasm) return
   await step('npm package (dist)', buildPackage)
   if (demo) await buildDemo()

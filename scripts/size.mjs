@@ -13,9 +13,13 @@ const KB = 1024
  * The budgets, in bytes after gzip, by row of the table; the only place that holds them.
  * - everything: what a page pays for `import { createTrail } from 'nymtrail'`, wasm, glue and client together. The aim is
  *   30 KB; DESIGN.md says what stands in the way. Until then the budget is what was reached, so that nothing is added unseen.
+ *   Raised from 45.75 KB for roots of chains, the keys that sign them and receipts: the tree in the core 1.9 KB, the rest 1 KB.
+ *   What signs and checks is in the endpoint that takes signatures.
  * - one endpoint: a format and its answers, no library: more than 2 KB would mean that something heavy slipped in.
+ * - collector: beside its format what signs checkpoints and checks receipts.
+ * - verifier: nobody's page loads it that only records, so it is built for speed; half of it is Ed25519 and serde_json.
  */
-const BUDGETS = { everything: 45.75 * KB, endpoint: 2 * KB }
+const BUDGETS = { everything: 48.625 * KB, endpoint: 2 * KB, collector: 2.75 * KB, verifier: 90 * KB }
 
 const help = `Prints what the built package costs, raw and compressed, by import shape; fails over the budget.
 
@@ -68,11 +72,16 @@ async function sizes() {
       brotli: slim.brotli + wasm.brotli,
     },
   ]
+  rows.push({
+    shape: "import { verify } from 'nymtrail/verify'",
+    ...measure(await bundled(`export { verify } from ${from('./verify')}`)),
+    budget: BUDGETS.verifier,
+  })
   for (const { name, output } of packageEntries().filter((found) => found.name.startsWith('./endpoints/')))
     rows.push({
       shape: `nymtrail/${name.slice(2)} alone`,
       ...measure(await bundled(`export * from './dist/${output}.js'`)),
-      budget: BUDGETS.endpoint,
+      budget: name.endsWith('/collector') ? BUDGETS.collector : BUDGETS.endpoint,
     })
   return rows
 }

@@ -188,6 +188,7 @@ fn input(kind: u64, number: u64, text: &str, list: &str) -> Option<Input> {
         16 => Input::Close,
         17 => Input::Erase,
         18 => Input::Restored(number == 1),
+        19 => Input::Key(text.into(), Items(list).next()?.into()),
         _ => return None,
     })
 }

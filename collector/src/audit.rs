@@ -3,9 +3,12 @@
 //! [`Receipts`] gathers what was signed, from the store and from whoever kept it elsewhere. [`Audit`] is then shown the rows,
 //! one after the other, and compares roots on the way.
 
+use crate::continuity::Continuity;
 use crate::error::Code;
 use crate::forms::Failure;
 use crate::keys::judge;
+use crate::log::check::{self as log, Head, LogFound};
+use crate::signing::NoteKey;
 use crate::store::Store;
 use nymtrail::core::chain::Hash;
 use nymtrail::core::hex;
@@ -15,7 +18,7 @@ use nymtrail::core::row::Row;
 use nymtrail::core::verify::{ChainVerdict, Outcome};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead, Read};
 
 /// The longest line in a file of receipts: 1 MiB.
@@ -30,6 +33,8 @@ pub enum Class {
     Dropped,
     /// There are fewer rows than were signed.
     Truncated,
+    /// One key signed two checkpoints of which the larger does not continue the smaller.
+    Forked,
     /// A checkpoint is not signed by the key that it names, or the store says something else of it than it says itself.
     Forged,
     /// A stored checkpoint is of another chain or deployment than the one it is filed under.
@@ -43,6 +48,7 @@ impl Class {
             Self::Rewritten => "rewritten",
             Self::Dropped => "dropped",
             Self::Truncated => "truncated",
+            Self::Forked => "forked",
             Self::Forged => "forged",
             Self::Foreign => "foreign",
         }
@@ -51,9 +57,10 @@ impl Class {
     /// What it means.
     pub const fn in_words(self) -> &'static str {
         match self {
-            Self::Rewritten => "the rows are not those that the collector signed",
-            Self::Dropped => "none of the rows that the collector signed is here",
-            Self::Truncated => "rows that the collector signed are missing at its end",
+            Self::Rewritten => "the rows are not those that were signed",
+            Self::Dropped => "none of the rows that were signed is here",
+            Self::Truncated => "rows that were signed are missing at its end",
+            Self::Forked => "one key signed two stories that contradict each other",
             Self::Forged => "a checkpoint was changed after it was signed",
             Self::Foreign => "a checkpoint is filed here that is of another chain or deployment",
         }
@@ -70,6 +77,14 @@ pub struct Found {
     /// The largest size that is signed by one of the keys and that the rows agree with, and when it was signed, in seconds
     /// since 1970.
     pub receipted: Option<(u64, u64)>,
+    /// The largest size that the device signed, with the key in the chain's first row, and that the rows agree with.
+    pub signed: Option<u64>,
+    /// The largest size of a receipt that is in the collector's log as well.
+    pub logged: Option<u64>,
+    /// How many of the device's checkpoints could not be checked, as the chain's first row names no key or is erased.
+    pub keyless: u64,
+    /// Two notes of one key that contradict each other, if there are.
+    pub evidence: Option<[String; 2]>,
     /// What is wrong, if anything: the worst.
     pub class: Option<Class>,
     /// The size of the smallest checkpoint with which something is wrong.
@@ -82,6 +97,11 @@ impl Found {
     fn wrong(&mut self, class: Class, size: u64) {
         self.class = Some(self.class.map_or(class, |other| other.min(class)));
         self.at = Some(self.at.map_or(size, |other| other.min(size)));
+    }
+
+    /// Whether this chain is, whole and unchanged, what its device signed.
+    pub fn is_signed(&self, chain: &ChainVerdict) -> bool {
+        chain.verdict == Outcome::Holds && self.class.is_none() && self.signed.is_some_and(|size| size == chain.top)
     }
 
     /// Whether this chain is, whole and unchanged, what the collector signed.
@@ -98,24 +118,52 @@ impl Found {
 pub struct Findings {
     /// Of each chain that has any, by id.
     pub chains: BTreeMap<String, Found>,
-    /// Receipts from elsewhere that could not be checked: of another deployment, or signed by none of the keys.
+    /// Receipts from elsewhere that could not be checked: of another deployment, or signed by none of the keys. So does a log.
     pub unchecked: u64,
+    /// The collector's log, if it was given.
+    pub log: Option<LogFound>,
 }
 
 impl Findings {
     /// The worst that was found of any chain.
     pub fn class(&self) -> Option<Class> {
-        self.chains.values().filter_map(|found| found.class).min()
+        let log = self.log.as_ref().and_then(|log| log.class);
+        self.chains.values().filter_map(|found| found.class).chain(log).min()
     }
+
+    /// Whether this chain is receipted, and the receipt in a log that enough witnesses cosigned.
+    pub fn is_witnessed(&self, chain: &ChainVerdict) -> bool {
+        let logged = |found: &&Found| found.is_receipted(chain) && found.logged == Some(chain.top);
+        self.log.as_ref().is_some_and(LogFound::is_witnessed)
+            && self.chains.get(&chain.chain).as_ref().is_some_and(logged)
+    }
+}
+
+/// Whose checkpoint it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum By {
+    Device,
+    Collector,
 }
 
 /// One checkpoint and what is known of it without the rows.
 #[derive(Clone, Debug)]
 struct Entry {
+    by: By,
     size: u64,
     root: Hash,
+    /// A device's is judged once the first row of its chain, which has the key, was seen.
     signed: Signed,
     agrees: Option<bool>,
+    /// Whether it was kept elsewhere.
+    given: bool,
+    note: Note,
+}
+
+impl Entry {
+    fn counts(&self) -> bool {
+        matches!(self.signed, Signed::At(_))
+    }
 }
 
 /// The checkpoints to compare with the rows.
@@ -126,6 +174,12 @@ pub struct Receipts {
     entries: BTreeMap<String, Vec<Entry>>,
     findings: Findings,
     given: Vec<(Note, Checkpoint)>,
+    /// Openings of continuity to check on the way.
+    pub openings: Vec<Continuity>,
+    /// Whether checkpoints of logs other than chains are read as well.
+    any: bool,
+    log: Option<Head>,
+    leaves: Option<HashSet<[u8; 32]>>,
 }
 
 impl Receipts {
@@ -134,10 +188,33 @@ impl Receipts {
         Self { keys, ..Self::default() }
     }
 
+    /// The keys that signatures are checked with.
+    pub fn keys(&self) -> &[Vkey] {
+        &self.keys
+    }
+
     /// Uses this key too, if there is no other.
     pub fn or_key(&mut self, key: impl FnOnce() -> Result<Option<Vkey>, Code>) -> Result<(), Code> {
         if self.keys.is_empty() {
             self.keys.extend(key()?);
+        }
+        Ok(())
+    }
+
+    /// Adds the collector's log.
+    pub fn log(&mut self, head: Head) {
+        self.log = Some(head);
+    }
+
+    /// Reads the log, if one was added. Its hashes come from its own tiles, else from the store.
+    ///
+    /// # Errors
+    /// `log_tiles`, `unavailable`.
+    pub fn read_log(&mut self, store: Option<&Store>) -> Result<(), Code> {
+        if let Some(head) = self.log.take() {
+            let (leaves, found) = head.leaves(store)?;
+            self.findings.unchecked += u64::from(!found.signed && found.class.is_none());
+            (self.leaves, self.findings.log) = (Some(leaves), Some(found));
         }
         Ok(())
     }
@@ -206,7 +283,7 @@ impl Receipts {
     fn give(&mut self, note: &str) -> Option<()> {
         let note = Note::parse(note)?;
         let checkpoint = Checkpoint::parse(&note.text)?;
-        checkpoint.deployment_and_chain()?;
+        (self.any || checkpoint.deployment_and_chain().is_some()).then_some(())?;
         self.given.push((note, checkpoint));
         Some(())
     }
@@ -218,12 +295,16 @@ impl Receipts {
     pub fn of_store(&mut self, store: &Store) -> Result<(), Code> {
         self.deployment = Some(store.deployment.clone());
         store.each_checkpoint(None, |chain, size, root, note| {
-            self.stored(chain, size, &root, &note);
+            self.stored(By::Collector, chain, size, &root, &note);
+            Ok(())
+        })?;
+        store.each_device_checkpoint(None, |chain, size, root, note| {
+            self.stored(By::Device, chain, size, &root, &note);
             Ok(())
         })
     }
 
-    fn stored(&mut self, chain: String, size: u64, root: &str, text: &str) {
+    fn stored(&mut self, by: By, chain: String, size: u64, root: &str, text: &str) {
         let note = Note::parse(text);
         let checkpoint = note.as_ref().and_then(|note| Checkpoint::parse(&note.text));
         let found = self.findings.chains.entry(chain.clone()).or_default();
@@ -235,39 +316,60 @@ impl Receipts {
         if checkpoint.size != size || checkpoint.root.hex() != root {
             return found.wrong(Class::Forged, size);
         }
-        let signed = judge(&note, &self.keys);
-        self.add(chain, signed, &checkpoint);
+        self.add(by, chain, &checkpoint, note, false);
     }
 
-    fn add(&mut self, chain: String, signed: Signed, &Checkpoint { size, root, .. }: &Checkpoint) {
+    fn add(&mut self, by: By, chain: String, &Checkpoint { size, root, .. }: &Checkpoint, note: Note, given: bool) {
         let found = self.findings.chains.entry(chain.clone()).or_default();
+        let signed = if by == By::Device { Signed::ByAnother } else { judge(&note, &self.keys) };
         match signed {
             Signed::Badly => return found.wrong(Class::Forged, size),
-            Signed::ByAnother => found.unchecked += 1,
-            Signed::At(_) => {}
+            Signed::ByAnother if by == By::Collector => found.unchecked += 1,
+            _ => {}
         }
-        found.size = found.size.max(size);
         let agrees = (size == 0).then(|| root == empty_root());
-        self.entries.entry(chain).or_default().push(Entry { size, root, signed, agrees });
+        self.entries.entry(chain).or_default().push(Entry { by, size, root, signed, agrees, given, note });
     }
 
-    /// Ready for the rows. What was given from elsewhere counts only if one of the keys signed it: anybody can write a note.
+    /// Whether there is nothing to compare rows with.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.given.is_empty() && self.findings == Findings::default()
+    }
+
+    /// Ready for the rows. What was given from elsewhere counts only if one of the keys signed it, or the key of the chain
+    /// itself: anybody can write a note.
     pub fn audit(mut self) -> Audit {
         for (note, checkpoint) in std::mem::take(&mut self.given) {
             let Some((deployment, chain)) = checkpoint.deployment_and_chain() else { continue };
             let is_ours = self.deployment.as_ref().is_none_or(|ours| ours == deployment);
-            let signed = judge(&note, &self.keys);
-            if !is_ours || signed == Signed::ByAnother {
+            let by_collector = judge(&note, &self.keys) != Signed::ByAnother;
+            let by_device = note.signatures.iter().any(|line| line.name == checkpoint.origin);
+            if !is_ours || !(by_collector || by_device) {
                 self.findings.unchecked += 1;
-            } else {
-                let chain = chain.to_owned();
+                continue;
+            }
+            let chain = chain.to_owned();
+            if by_device {
+                self.add(By::Device, chain.clone(), &checkpoint, note.clone(), true);
+            }
+            if by_collector {
                 self.findings.chains.entry(chain.clone()).or_default().checkpoints += 1;
-                self.add(chain, signed, &checkpoint);
+                self.add(By::Collector, chain, &checkpoint, note, true);
             }
         }
         self.entries.values_mut().for_each(|entries| entries.sort_by_key(|entry| entry.size));
-        Audit { entries: self.entries, findings: self.findings, walk: None }
+        Audit { entries: self.entries, findings: self.findings, walk: None, leaves: self.leaves }
     }
+}
+
+/// Reads notes with checkpoints of any origin, in the forms that [`Receipts::read`] takes.
+///
+/// # Errors
+/// As [`Receipts::read`].
+pub fn read_notes(input: impl BufRead) -> Result<Vec<(Note, Checkpoint)>, Failure> {
+    let mut receipts = Receipts { any: true, ..Receipts::default() };
+    receipts.read(input)?;
+    Ok(receipts.given)
 }
 
 /// Where among the rows we are.
@@ -281,6 +383,8 @@ struct Walk {
     passed: usize,
     /// The highest seq and one more.
     top: u64,
+    /// Whether the chain's first row names a key.
+    keyed: bool,
 }
 
 /// Compares checkpoints with rows, which come ordered by chain and seq.
@@ -289,6 +393,7 @@ pub struct Audit {
     entries: BTreeMap<String, Vec<Entry>>,
     findings: Findings,
     walk: Option<Walk>,
+    leaves: Option<HashSet<[u8; 32]>>,
 }
 
 impl Audit {
@@ -296,9 +401,16 @@ impl Audit {
     pub fn push(&mut self, row: &Row) {
         if self.walk.as_ref().is_none_or(|walk| walk.chain != row.chain) {
             self.leave();
-            let entries = self.entries.remove(&row.chain).unwrap_or_default();
+            let mut entries = self.entries.remove(&row.chain).unwrap_or_default();
             let passed = entries.iter().take_while(|entry| entry.size == 0).count();
-            self.walk = Some(Walk { chain: row.chain.clone(), tree: CompactRange::default(), entries, passed, top: 0 });
+            let mut keyed = false;
+            for entry in entries.iter_mut().filter(|entry| entry.by == By::Device) {
+                let origin = entry.note.text.split('\n').next().unwrap_or_default();
+                let Some(key) = NoteKey::of_genesis(origin, row) else { break };
+                (keyed, entry.signed) = (true, key.judge(&entry.note));
+            }
+            let chain = row.chain.clone();
+            self.walk = Some(Walk { chain, tree: CompactRange::default(), entries, passed, top: 0, keyed });
         }
         let Some(Walk { tree, entries, passed, top, .. }) = &mut self.walk else { return };
         *top = (*top).max(row.seq + 1);
@@ -315,24 +427,50 @@ impl Audit {
     }
 
     fn leave(&mut self) {
-        if let Some(Walk { chain, entries, top, .. }) = self.walk.take() {
-            self.conclude(chain, entries, Class::Truncated, top);
+        if let Some(Walk { chain, entries, top, keyed, .. }) = self.walk.take() {
+            self.conclude(chain, entries, Class::Truncated, top, keyed);
         }
     }
 
-    fn conclude(&mut self, chain: String, entries: Vec<Entry>, missing: Class, top: u64) {
+    fn conclude(&mut self, chain: String, mut entries: Vec<Entry>, missing: Class, top: u64, keyed: bool) {
         if entries.is_empty() {
             return;
         }
         let found = self.findings.chains.entry(chain).or_default();
-        for Entry { size, signed, agrees, .. } in entries {
-            match (agrees, signed) {
-                (Some(true), Signed::At(time)) => found.receipted = found.receipted.max(Some((size, time))),
-                (Some(true), _) => {}
-                (Some(false), _) => found.wrong(Class::Rewritten, size),
-                (None, _) if size > top => found.wrong(missing, size),
+        let unchecked = &mut self.findings.unchecked;
+        // First what is not signed as it says.
+        entries.retain(|entry| {
+            match (entry.by, entry.signed) {
+                (By::Device, Signed::Badly) => found.wrong(Class::Forged, entry.size),
+                (By::Device, Signed::ByAnother) if entry.given => *unchecked += 1,
+                (By::Device, Signed::ByAnother) if keyed => found.wrong(Class::Forged, entry.size),
+                _ => return true,
+            }
+            false
+        });
+        for (at, entry) in entries.iter().enumerate() {
+            let Entry { by, size, signed, agrees, .. } = entry;
+            found.size = found.size.max(*size);
+            found.keyless += u64::from(*by == By::Device && *signed == Signed::ByAnother);
+            match (agrees, by, signed) {
+                (Some(true), By::Device, Signed::At(_)) => found.signed = found.signed.max(Some(*size)),
+                (Some(true), By::Collector, Signed::At(time)) => {
+                    found.receipted = found.receipted.max(Some((*size, *time)));
+                    if self.leaves.as_ref().is_some_and(|leaves| log::has(leaves, &entry.note)) {
+                        found.logged = found.logged.max(Some(*size));
+                    }
+                }
+                (Some(true), ..) => {}
+                (Some(false), ..) => match contradicted(at, &entries) {
+                    Some(other) => {
+                        found.wrong(Class::Forked, *size);
+                        found.evidence.get_or_insert_with(|| [entry.note.to_string(), other.note.to_string()]);
+                    }
+                    None => found.wrong(Class::Rewritten, *size),
+                },
+                (None, ..) if *size > top => found.wrong(missing, *size),
                 // There are as many rows, but not one after the other: the chain itself says so.
-                (None, _) => {}
+                (None, ..) => {}
             }
         }
     }
@@ -341,10 +479,23 @@ impl Audit {
     pub fn finish(mut self) -> Findings {
         self.leave();
         for (chain, entries) in std::mem::take(&mut self.entries) {
-            self.conclude(chain, entries, Class::Dropped, 0);
+            self.conclude(chain, entries, Class::Dropped, 0, false);
         }
         self.findings
     }
+}
+
+/// The checkpoint of the same key that can't be true together with the one `at` this place, which the rows contradict: another
+/// root of as many rows, or a larger one that the rows agree with, so that they are what its signer had then. `all` are ordered
+/// by size.
+fn contradicted(at: usize, all: &[Entry]) -> Option<&Entry> {
+    let entry = all.get(at).filter(|entry| entry.counts())?;
+    let same_key = |other: &&Entry| other.counts() && other.by == entry.by;
+    let (before, after) = all.split_at(at);
+    let around = before.iter().rev().take_while(|other| other.size == entry.size);
+    let around = around.chain(after.iter().take_while(|other| other.size == entry.size));
+    let twin = around.filter(same_key).find(|other| other.root != entry.root);
+    twin.or_else(|| after.iter().rev().filter(same_key).find(|other| other.agrees == Some(true)))
 }
 
 /// A time in seconds since 1970 as people write it.

@@ -1,16 +1,27 @@
 //! The command line: its words, its help, and the exit code of each command.
 
+mod erase;
+mod evidence;
+mod witness;
+
 use crate::audit::Receipts;
+use crate::continuity::Continuity;
 use crate::epochs;
 use crate::error::Code;
 use crate::export::export;
 use crate::forms::Failure;
-use crate::keys::{Signer, read_vkeys};
+use crate::html;
+use crate::keys::{self, Signer, read_log_keys, read_vkeys};
+use crate::log::LogConfig;
+use crate::log::check::{Head, Trust};
 use crate::prove::{self, Verdict};
 use crate::report;
 use crate::serve::{self, Config, Origins};
+use crate::signing::NoteSigner;
 use crate::store::{DEFAULT_DEPLOYMENT, Expected, Store};
-use crate::verify::{self, Input, Size};
+use crate::timeline::Timelines;
+use crate::verify::{self, Checked, Input, Size};
+use crate::witness::Client;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nymtrail::core::epoch::Period;
@@ -35,8 +46,9 @@ const EXAMPLES: &str = "Examples:
   nymtrail prove 0d0624f6 41 -o row.tlog-proof       a file that shows that this row was taken
   nymtrail keys show                                 the key of the receipts; which epochs there are, which salts are destroyed";
 
-const VERIFY_EXAMPLES: &str = "Exit code: 0 every chain holds; 1 the check could not run; 2 a chain was altered or cut;
-           3 all hold, but not at the level asked for with --require, or a receipt could not be checked.
+const VERIFY_EXAMPLES: &str = "Exit code: 0 every chain holds; 1 the check could not run; 2 a chain was altered, cut, or erased without a record;
+           3 all hold, but not at the level asked for with --require, a receipt could not be checked, or an erasure is to be
+           finished.
 
 Examples:
   nymtrail verify nymtrail.db
@@ -64,6 +76,15 @@ enum Command {
     Verify(VerifyArgs),
     /// Write a file that shows that a row was taken, to whoever has the collector's public key
     Prove(ProveArgs),
+    /// Erase events: body and salt go, the commitment stays, and the erasure is logged in the operator's own chain
+    #[command(after_help = erase::EXAMPLES)]
+    Erase(erase::Args),
+    /// State what the store has now, signed: of every chain how long it is and the root of its tree
+    Statement(evidence::StatementArgs),
+    /// Look for contradictions among receipts and statements, and write a small file that proves one
+    Evidence(evidence::EvidenceArgs),
+    /// Cosign checkpoints of other people's logs, if they continue what was cosigned before
+    Witness(witness::WitnessArgs),
     /// Write all rows to standard output as NDJSON, ordered by chain and seq
     Export(ExportArgs),
     /// The key of the receipts and the epochs' salts: show what there is, rotate what is due
@@ -110,18 +131,27 @@ struct ServeArgs {
     /// Let the demo page read rows and damage one; loopback addresses only
     #[arg(long)]
     demo: bool,
+    /// The folder of the collector's own log, which is served under /log/ [default: the store's name and `.log`]
+    #[arg(long, value_name = "DIR")]
+    log: Option<PathBuf>,
+    /// A witness that is to cosign the log: where it is, and its public key. May be repeated
+    #[arg(long, value_name = "URL=VKEY")]
+    witness: Vec<String>,
+    /// How many witnesses a checkpoint of the log needs to be published as a witnessed one [default: all]
+    #[arg(long, value_name = "K")]
+    witnesses_needed: Option<usize>,
 }
 
 #[derive(Debug, Args)]
 struct VerifyArgs {
-    /// A store, a proof, an export, or `-` for a proof or an export on standard input. An export is NDJSON, one JSON document
+    /// A store, a proof, evidence, an export, or `-` for a proof or an export on standard input. An export is NDJSON, one JSON document
     /// or CSV, also gzipped, with rows as they are or under the names nt_* in the events of another service
     #[arg(value_name = "FILE")]
     input: PathBuf,
     /// How to print the verdict
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// The level of assurance to insist on; this version checks `chained` and `receipted`
+    /// The level of assurance to insist on
     #[arg(long, value_enum, default_value_t = Level::Chained)]
     require: Level,
     /// How many rows a chain is known to have, as N or CHAIN=N: fewer means that its tail was cut off. May be repeated
@@ -134,6 +164,22 @@ struct VerifyArgs {
     /// Receipts that were kept elsewhere: notes with blank lines between them, or JSON a line. May be repeated
     #[arg(long, value_name = "FILE")]
     receipts: Vec<PathBuf>,
+    /// The collector's log: its folder, or with a store a checkpoint of it that was kept elsewhere. Its public key is one of
+    /// those of --key, or the one beside the store
+    #[arg(long, value_name = "DIR|FILE")]
+    log: Option<PathBuf>,
+    /// The public key of a witness, or a file of such lines. May be repeated
+    #[arg(long, value_name = "VKEY|FILE")]
+    witness: Vec<String>,
+    /// How many of these witnesses must have cosigned the log [default: all]
+    #[arg(long, value_name = "K")]
+    witnesses_needed: Option<usize>,
+    /// Write the verdict as a page for people too: one HTML file that needs nothing else, with a time line for each chain
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// What trail.continuity() gave: shows that one chain goes on with the device of another. May be repeated
+    #[arg(long, value_name = "FILE")]
+    opening: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -202,7 +248,11 @@ pub fn run(cli: Cli) -> u8 {
     let done = match cli.command {
         Command::Serve(args) => run_serve(args).map(|()| 0),
         Command::Verify(args) => return run_verify(&args),
+        Command::Statement(args) => evidence::state(&args).map(|()| 0),
+        Command::Evidence(args) => return evidence::find(&args).map_or_else(fail, |()| 0),
+        Command::Witness(args) => witness::run(&args).map(|()| 0),
         Command::Prove(args) => run_prove(&args).map(|()| 0),
+        Command::Erase(args) => erase::run(&args).map(|()| 0),
         Command::Export(args) => Store::read(&args.db)
             .and_then(|store| export(&store, args.chain.as_deref(), io::BufWriter::new(io::stdout().lock())))
             .map(|()| 0),
@@ -221,8 +271,18 @@ fn run_serve(args: ServeArgs) -> Result<(), Code> {
     if args.www.as_deref().is_some_and(|www| lies_in(&args.store.db, www)) {
         return Err(Code::StoreInWww);
     }
-    let config =
-        Config { origins: Origins::of(&args.allow_origin), max_body: args.max_body, www: args.www, demo: args.demo };
+    let witnesses = args.witness.iter().map(|text| Client::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let config = Config {
+        origins: Origins::of(&args.allow_origin),
+        max_body: args.max_body,
+        www: args.www,
+        demo: args.demo,
+        log: Some(LogConfig {
+            dir: args.log.unwrap_or_else(|| keys::beside(&args.store.db, ".log")),
+            needed: args.witnesses_needed.unwrap_or(witnesses.len()),
+            witnesses,
+        }),
+    };
     serve::run(args.store.open()?, args.store.db, args.listen, config)
 }
 
@@ -260,24 +320,45 @@ fn verify_input(args: &VerifyArgs) -> Result<u8, Failure> {
     for file in &args.receipts {
         receipts.read(BufReader::new(File::open(file).map_err(|_| Code::CannotRead)?))?;
     }
-    let checked = match verify::check_file(&args.input, receipts)? {
+    receipts.openings = args.opening.iter().map(|file| Continuity::read(file)).collect::<Result<_, _>>()?;
+    if let Some(path) = &args.log {
+        let mut logs = args.key.iter().map(|value| read_log_keys(value)).collect::<Result<Vec<_>, _>>()?.concat();
+        if let (true, Ok(store)) = (logs.is_empty(), Store::read(&args.input)) {
+            logs.extend(NoteSigner::read(&args.input, &store.deployment)?.map(|signer| signer.key().clone()));
+        }
+        let witnesses = args.witness.iter().map(|value| read_vkeys(value)).collect::<Result<Vec<_>, _>>()?.concat();
+        let needed = args.witnesses_needed.unwrap_or(witnesses.len());
+        receipts.log(Head::read(path, &Trust { logs, witnesses, needed })?);
+    }
+    let mut timelines = args.report.as_ref().map(|_| Timelines::default());
+    let checked = match verify::check_file_drawing(&args.input, receipts, timelines.as_mut())? {
         Input::Rows(checked) => checked,
         Input::Proof(proof) => return verify_proof(args, &proof, &keys),
+        Input::Evidence(evidence) => {
+            let (text, json, code) = evidence::report(&evidence, &evidence::keys(&args.key)?);
+            print(&if args.format == Format::Text { text } else { format!("{json}\n") })?;
+            return Ok(code);
+        }
     };
     let tails = verify::all_missing_tails(&checked, &args.expect_size)?;
+    if let (Some(file), Some(timelines)) = (&args.report, &timelines) {
+        let name = args.input.file_name().unwrap_or_default().to_string_lossy();
+        let page = html::page(&name, &report::to_json(&checked, &tails), timelines);
+        std::fs::write(file, page).map_err(|_| Code::CannotWrite)?;
+    }
     print(&match args.format {
         Format::Text => report::to_text(&checked, &tails),
         Format::Json => format!("{}\n", report::to_json(&checked, &tails)),
     })?;
     Ok(match report::verdict(&checked, &tails) {
-        "holds" => reached(args.require, checked.report.level),
-        "unchecked" => 3,
+        "holds" => reached(args.require, &checked),
+        "half_erased" | "unchecked" => 3,
         _ => 2,
     })
 }
 
 fn verify_proof(args: &VerifyArgs, proof: &Proof, keys: &[Vkey]) -> Result<u8, Failure> {
-    if !args.receipts.is_empty() || !args.expect_size.is_empty() {
+    if !args.receipts.is_empty() || !args.opening.is_empty() || !args.expect_size.is_empty() {
         return Err(Code::ProofAlone.into());
     }
     let verdict = prove::check(proof, keys);
@@ -286,21 +367,26 @@ fn verify_proof(args: &VerifyArgs, proof: &Proof, keys: &[Vkey]) -> Result<u8, F
         Format::Json => format!("{}\n", prove::to_json(proof, verdict)),
     })?;
     Ok(match verdict {
-        Verdict::Holds(_) => reached(args.require, verdict.level()),
+        Verdict::Holds(_) => met(args.require == Level::Chained || args.require == Level::Receipted, verdict.level()),
         Verdict::Unchecked => 3,
         Verdict::NotIncluded | Verdict::Forged => 2,
     })
 }
 
-/// The exit code for what holds at this level. A receipt is the collector's word, so it is not the device's, nor a witness's.
-fn reached(required: Level, level: &str) -> u8 {
+/// The exit code for what holds. A receipt is the collector's word, so it is not the device's, nor a witness's.
+fn reached(required: Level, checked: &Checked) -> u8 {
     let reached = match required {
         Level::Chained => true,
-        Level::Receipted => level == "receipted",
-        Level::Signed | Level::Witnessed => false,
+        Level::Signed => checked.signed,
+        Level::Receipted => matches!(checked.report.level, "receipted" | "witnessed"),
+        Level::Witnessed => checked.report.level == "witnessed",
     };
+    met(reached, checked.report.level)
+}
+
+fn met(reached: bool, level: &str) -> u8 {
     if !reached {
-        eprintln!("nymtrail: all holds, but only at the level `{level}`; this version checks none above `receipted`");
+        eprintln!("nymtrail: all holds, but only at the level `{level}`, which is not the one asked for");
     }
     if reached { 0 } else { 3 }
 }
@@ -315,6 +401,9 @@ fn show_keys(store: &Store, db: &Path) -> Result<(), Code> {
         ),
         None => "There is no key for receipts yet; `nymtrail serve` makes it.\n".into(),
     };
+    if let Some(signer) = NoteSigner::read(db, &store.deployment)? {
+        out += &format!("The log of receipts is signed by this one:\n  {}\n", signer.key());
+    }
     out += &format!("Epochs of `{}`, times in UTC:\n", store.deployment);
     for epoch in epochs::known(store.db())? {
         let state = match (&epoch.destroyed_at, epoch.id.cmp(&current)) {

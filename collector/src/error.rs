@@ -75,10 +75,22 @@ codes! {
     /// Another row holds this place in the chain.
     Fork = "fork", Some(409), "another row holds this place in the chain; start a new chain and send these events there";
 
+    // One checkpoint of a device. The rows beside it are taken as without it.
+    /// A checkpoint that isn't one of a chain of this deployment.
+    MalformedCheckpoint = "malformed_checkpoint", Some(200), "this is no checkpoint of a chain of this deployment; the rows beside it were judged without it";
+    /// A checkpoint of a chain without a key.
+    NoDeviceKey = "no_device_key", Some(200), "the chain's first row names no key or is not here, so its checkpoints can't be checked";
+    /// A checkpoint with another key's signature.
+    BadSignature = "bad_signature", Some(200), "the checkpoint is not signed by the key that the chain's first row names";
+    /// A checkpoint over rows that aren't here.
+    CheckpointAhead = "checkpoint_ahead", Some(200), "the checkpoint covers rows that are not here; send it again with or after them";
+
     /// A demo without events.
     NothingToDamage = "nothing_to_damage", Some(409), "there is no undamaged event in the chain in use; send one first";
 
     // The command line.
+    /// Zstandard data that can't be unpacked.
+    MalformedZstd = "malformed_zstd", None, "the zstd data is damaged or cut short; compress it again, or do without";
     /// Input that can't be opened or read.
     CannotRead = "cannot_read", None, "the input can't be read; check that it exists and may be read";
     /// A SQLite file that isn't ours.
@@ -97,6 +109,12 @@ codes! {
     AmbiguousChain = "ambiguous_chain", None, "several chains begin with that; give more digits of the id";
     /// A row that is not in the store.
     NoRow = "no_row", None, "the chain has no row with that seq";
+    /// An erasure of nothing.
+    NothingToErase = "nothing_to_erase", None, "no event here matches, or it was erased before; the store's files were rewritten all the same";
+    /// An erasure of the log of erasures.
+    OperatorChain = "operator_chain", None, "that is the operator's own chain, in which erasures are logged; nothing of it is erased";
+    /// Erased events of which bytes may be left in a file.
+    NotForgotten = "not_forgotten", None, "the events are erased and that is logged, but another program keeps the store's files busy, so that old bytes may be left in them; run this again";
     /// A row that no checkpoint covers.
     NoCheckpoint = "no_checkpoint", None, "no receipt covers this row yet; it gets one with the next batch of its chain";
     /// Rows that a checkpoint was not made of.
@@ -104,13 +122,29 @@ codes! {
     /// A file that begins as a proof and is none.
     MalformedProof = "malformed_proof", None, "the proof is damaged or cut short; get the file again as `nymtrail prove` wrote it";
     /// A proof among options that are about rows.
-    ProofAlone = "proof_alone", None, "a proof is of one row; leave --receipts and --expect-size out";
+    ProofAlone = "proof_alone", None, "a proof is of one row; leave --receipts, --opening and --expect-size out";
+    /// A file that is no opening.
+    MalformedOpening = "malformed_opening", None, "this is no opening; give the JSON that trail.continuity() gave, with v, old, new, blind, r and pk";
     /// A file of receipts with something else in it.
     MalformedReceipt = "malformed_receipt", None, "this is no receipt; give notes as the collector answered them, or its answers, one a line";
     /// A public key that is none.
     MalformedKey = "malformed_key", None, "a key is a line such as shop/collector+1a2b3c4d+BA…, as `nymtrail keys show` prints it, or a file of such lines";
     /// The collector's own key.
     KeyFile = "key_file", None, "the key file beside the store can't be read or written, is damaged, or is of another deployment; put the right one back";
+    /// A file that begins as evidence and is none.
+    MalformedEvidence = "malformed_evidence", None, "the evidence is damaged or cut short; get the file again as `nymtrail evidence` wrote it";
+    /// A statement whose lines are not those that were signed.
+    MalformedStatement = "malformed_statement", None, "this is no statement, or its lines are not those that were signed; get the file again as `nymtrail statement` wrote it";
+    /// Nothing that contradicts itself.
+    NoEvidence = "no_evidence", None, "nothing here contradicts what these keys signed; if chains grew since, give the rows as they are now with --rows";
+    /// A log whose files and store contradict each other.
+    LogConflict = "log_conflict", None, "the log's published checkpoint is not one of the store: the store was set back or exchanged, or the folder belongs to another; nothing is signed";
+    /// A log that can't be written.
+    LogFolder = "log_folder", None, "the folder of the log can't be read or written; name another one with --log";
+    /// A log checkpoint without the tree.
+    LogTiles = "log_tiles", None, "the tiles of the log are missing or damaged; give the whole folder with --log, or check a store";
+    /// A witness given in another form.
+    MalformedWitness = "malformed_witness", None, "a witness is given as URL=VKEY, such as http://witness.example:8788=witness.example/w1+1a2b3c4d+BA…";
     /// `--expect-size` that can't be matched to a chain.
     WhichChain = "which_chain", None, "a size without a chain fits input with exactly one chain; write --expect-size CHAIN=N";
     /// Demo helpers on an address that others can reach.

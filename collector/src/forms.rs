@@ -1,17 +1,17 @@
-//! The forms that rows come in: lines, one JSON document, or CSV; as they are or in a service's events; plain or gzipped.
+//! The forms that rows come in: lines, one JSON document, or CSV; as they are or in a service's events; plain or packed.
 //!
 //! What a form is called in the input's name is not asked: its first bytes tell.
 
 use crate::bounded::{MAX_PIECE, Records, Texts};
-use crate::columns::{Cell, Columns, Finds, Form, Place};
+use crate::columns::{Cell, Columns, Finds, Form, Found, Place};
 use crate::error::Code;
 use crate::rows;
-use flate2::bufread::MultiGzDecoder;
+use crate::source::unpack;
+use nymtrail::core::row::Row;
 use serde_json::Deserializer;
 use std::cell::Cell as Counter;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why no verdict could be reached.
@@ -39,18 +39,32 @@ impl From<io::Error> for Failure {
 /// Reads every row of an input. Blank lines are skipped; lines without a row are counted.
 ///
 /// # Errors
-/// `cannot_read`, `malformed_gzip`; `invalid_utf8` and `malformed_row` with the line.
-pub fn read_rows(mut input: impl BufRead) -> Result<Finds, Failure> {
-    let mut start = Vec::new();
-    input.by_ref().take(GZIP.len() as u64).read_to_end(&mut start)?;
-    let gzipped = start == GZIP;
-    let input = Cursor::new(start).chain(input);
-    if gzipped { read_text(BufReader::new(Gunzip(MultiGzDecoder::new(input)))) } else { read_text(input) }
+/// As [`each_row`].
+pub fn read_rows(input: impl BufRead) -> Result<Finds, Failure> {
+    let mut finds = Finds::default();
+    finds.found = each_row(unpack(input)?, |row| {
+        finds.rows.push(row);
+        Ok(())
+    })?;
+    Ok(finds)
 }
 
-fn read_text(mut input: impl BufRead) -> Result<Finds, Failure> {
+/// Gives every row of an input that is not packed, as it is found, and says how many there were in which form. Only those of one
+/// document are held until its end.
+///
+/// # Errors
+/// `cannot_read`, `malformed_gzip`, `malformed_zstd`; `invalid_utf8` and `malformed_row` with the line; what `each` says.
+pub fn each_row(input: impl BufRead, mut each: impl FnMut(Row) -> Result<(), Code>) -> Result<Found, Failure> {
+    read_text(input, &mut |finds| finds.rows.drain(..).try_for_each(&mut each).map_err(Failure::from))
+}
+
+/// Takes the rows out of what was found, before more is read.
+type Drain<'a> = &'a mut dyn FnMut(&mut Finds) -> Result<(), Failure>;
+
+fn read_text(mut input: impl BufRead, drain: Drain) -> Result<Found, Failure> {
     let (mut finds, mut line) = (Finds::default(), Vec::new());
     for number in 1.. {
+        drain(&mut finds)?;
         line.clear();
         if input.by_ref().take(MAX_PIECE).read_until(b'\n', &mut line)? == 0 {
             break;
@@ -66,12 +80,12 @@ fn read_text(mut input: impl BufRead) -> Result<Finds, Failure> {
             finds.push(Form::Plain, row);
             continue;
         }
-        if finds == Finds::default()
+        if finds.found == Found::default()
             && let Some(header) = text.ok().and_then(Header::read)
         {
             // Of CR LF the CSV reader counts the second only with the line after.
             let above = number - 1 + u64::from(line.ends_with(b"\r\n"));
-            return read_csv(&header, above, Cursor::new(&line).chain(input));
+            return read_csv(&header, above, Cursor::new(&line).chain(input), drain);
         }
         let at = |code| Failure { code, line: Some(number) };
         match finds.search(&mut Deserializer::from_slice(&line)) {
@@ -92,7 +106,8 @@ fn read_text(mut input: impl BufRead) -> Result<Finds, Failure> {
             Err(_) => return Err(at(if text.is_err() { Code::InvalidUtf8 } else { Code::MalformedRow })),
         }
     }
-    Ok(finds)
+    drain(&mut finds)?;
+    Ok(finds.found)
 }
 
 /// What the columns of CSV hold.
@@ -129,7 +144,7 @@ impl Header {
 }
 
 /// Reads CSV with this header. `above` is how many lines its reader does not count.
-fn read_csv(header: &Header, above: u64, input: impl Read) -> Result<Finds, Failure> {
+fn read_csv(header: &Header, above: u64, input: impl Read, drain: Drain) -> Result<Found, Failure> {
     let mut finds = Finds::default();
     let mut reader = csv::Reader::from_reader(Records::new(input));
     let mut record = csv::StringRecord::new();
@@ -146,7 +161,7 @@ fn read_csv(header: &Header, above: u64, input: impl Read) -> Result<Finds, Fail
         let line = Some(above + reader.position().line());
         reader.get_ref().begin();
         if !reader.read_record(&mut record).map_err(|error| failure(error, line))? {
-            return Ok(finds);
+            return Ok(finds.found);
         }
         let malformed = Failure { code: Code::MalformedRow, line };
         let before = finds.rows.len();
@@ -165,19 +180,6 @@ fn read_csv(header: &Header, above: u64, input: impl Read) -> Result<Finds, Fail
             Header::Other => finds.search_texts(&record).ok_or(malformed)?,
         }
         finds.found.without += u64::from(finds.rows.len() == before);
-    }
-}
-
-/// Says of damaged data that it is that, and not that it can't be read.
-struct Gunzip<R>(MultiGzDecoder<R>);
-
-impl<R: BufRead> Read for Gunzip<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-                io::Error::other(Code::MalformedGzip)
-            }
-            _ => error,
-        })
+        drain(&mut finds)?;
     }
 }

@@ -4,8 +4,10 @@
 //! judged by the rows around its place ([`judge`]) and stored, all in one transaction ([`take`]). One bad row costs
 //! itself only.
 
+use crate::device::CheckpointAnswer;
 use crate::epochs;
 use crate::error::Code;
+use crate::operator::{ARRIVED, Erasure};
 use crate::rows::{self, Claim};
 use crate::store::read_row;
 use nymtrail::core::{chain, epoch::Period, row::Row};
@@ -30,6 +32,9 @@ pub struct Batch {
     /// The rows; of what can't be one, the place that it claims.
     #[serde(deserialize_with = "read_rows")]
     pub rows: Vec<Result<Row, Claim>>,
+    /// Checkpoints that the device signed, as notes. Judged by [`crate::device`] once the rows were taken.
+    #[serde(default)]
+    pub checkpoints: Vec<String>,
 }
 
 /// More rows than this must have [`ROW_BYTES`] on average.
@@ -130,19 +135,36 @@ pub struct Answer {
     /// The receipt of each chain of which a row is in the store now: a signed note. Filled in by [`crate::receipts`].
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub receipt: BTreeMap<String, String>,
+    /// What became of the device's checkpoints, in the order of the batch. Filled in by [`crate::device`], as is `conflict`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checkpoints: Vec<CheckpointAnswer>,
+    /// Of each chain that forked what was signed on both sides: the sender's note, if it sent one, then the collector's, if it
+    /// has one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub conflict: BTreeMap<String, Vec<String>>,
 }
 
 impl Answer {
-    fn of(results: Vec<RowAnswer>) -> Self {
+    /// Counts the answers of single rows.
+    pub fn of(results: Vec<RowAnswer>) -> Self {
         let count = |outcome| results.iter().filter(|row| row.outcome == Ok(outcome)).count();
         let (stored, duplicate) = (count(Taken::Stored), count(Taken::Duplicate));
-        Self { stored, duplicate, refused: results.len() - stored - duplicate, results, receipt: BTreeMap::new() }
+        Self {
+            stored,
+            duplicate,
+            refused: results.len() - stored - duplicate,
+            results,
+            receipt: BTreeMap::new(),
+            checkpoints: Vec::new(),
+            conflict: BTreeMap::new(),
+        }
     }
 
     /// The HTTP status: 409 with a fork, 207 with any other refused row, else 200.
     pub fn status(&self) -> u16 {
         let refused = |code| self.results.iter().any(|row| row.outcome == Err(code));
         match self.refused {
+            _ if !self.conflict.is_empty() => 409,
             0 => 200,
             _ if refused(Code::Fork) => 409,
             _ => 207,
@@ -181,6 +203,15 @@ pub fn take(db: &Connection, batch: &Batch) -> Result<Answer, Code> {
         results[at] = Some(RowAnswer { chain: claim.chain, seq: claim.seq, outcome });
     }
     Ok(Answer::of(results.into_iter().flatten().collect()))
+}
+
+/// The rows that were added without their event. They are logged at once: later nobody could tell them from rows that
+/// somebody with access to the table erased.
+pub fn came_erased(batch: &Batch, answer: &Answer) -> Vec<Erasure> {
+    let added = batch.rows.iter().zip(&answer.results).filter(|(_, result)| result.outcome == Ok(Taken::Stored));
+    let erased = added.filter_map(|(row, _)| row.as_ref().ok()).filter(|row| row.body.is_none());
+    let record = |row: &Row| Erasure { chain: row.chain.clone(), seq: row.seq, why: ARRIVED.into() };
+    erased.map(record).collect()
 }
 
 fn take_row(db: &Connection, batch: &Batch, row: &Row, forked: Option<&Row>) -> Result<Result<Taken, Code>, Code> {

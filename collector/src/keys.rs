@@ -4,10 +4,12 @@
 //! The file holds one line, `PRIVATE+KEY+<name>+<id>+<base64>`, the form that Go's `note` package gave such keys.
 
 use crate::error::Code;
+use crate::signing::NoteKey;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signer as _, SigningKey};
 use nymtrail::core::hex;
-use nymtrail::core::note::{Checkpoint, Note, Signed, Vkey};
+use nymtrail::core::note::{self, Checkpoint, Note, Signed, Vkey};
+pub use nymtrail_verify::proof::{judge, verify_ed25519};
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +17,7 @@ use zeroize::Zeroizing;
 
 const PRIVATE: &str = "PRIVATE+KEY+";
 /// Cosignatures, as in a vkey.
-const KIND: u8 = 4;
+const COSIGNATURE: u8 = 4;
 
 /// The key that receipts are signed with.
 pub struct Signer {
@@ -30,10 +32,15 @@ impl fmt::Debug for Signer {
 }
 
 impl Signer {
-    /// The signer with this secret key.
+    /// The collector's signer with this secret key.
     pub fn new(deployment: &str, secret: &[u8; 32]) -> Self {
+        Self::named(&format!("{deployment}/collector"), secret)
+    }
+
+    /// The signer with this secret key, under any name.
+    pub fn named(name: &str, secret: &[u8; 32]) -> Self {
         let key = SigningKey::from_bytes(secret);
-        let vkey = Vkey { name: format!("{deployment}/collector"), key: key.verifying_key().to_bytes() };
+        let vkey = Vkey { name: name.into(), key: key.verifying_key().to_bytes() };
         Self { key, vkey }
     }
 
@@ -42,21 +49,16 @@ impl Signer {
     /// # Errors
     /// `key_file`, also for a key of another deployment; `unavailable` if there is no randomness.
     pub fn open(db: &Path, deployment: &str) -> Result<(Self, bool), Code> {
-        if let Some(signer) = Self::read(db, deployment)? {
-            return Ok((signer, false));
-        }
-        let mut secret = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *secret).map_err(|_| Code::Unavailable)?;
-        let signer = Self::new(deployment, &secret);
-        let made = create(&file_of(db), signer.line(&secret).as_bytes());
-        match made {
-            Ok(()) => Ok((signer, true)),
-            // Another process was faster.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Ok((Self::read(db, deployment)?.ok_or(Code::KeyFile)?, false))
-            }
-            Err(_) => Err(Code::KeyFile),
-        }
+        Self::open_file(&beside(db, ".key"), &format!("{deployment}/collector"))
+    }
+
+    /// The key in this very file, under this name; made if there is none. `true` if it was made now.
+    ///
+    /// # Errors
+    /// As [`Signer::open`].
+    pub fn open_file(path: &Path, name: &str) -> Result<(Self, bool), Code> {
+        let (secret, made) = open_secret(path, name, COSIGNATURE)?;
+        Ok((Self::named(name, &secret), made))
     }
 
     /// The key of the store in the file `db`, if it has one.
@@ -64,28 +66,9 @@ impl Signer {
     /// # Errors
     /// `key_file`.
     pub fn read(db: &Path, deployment: &str) -> Result<Option<Self>, Code> {
-        let text = match std::fs::read_to_string(file_of(db)) {
-            Ok(text) => Zeroizing::new(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(_) => return Err(Code::KeyFile),
-        };
-        let read = || {
-            // From the front, since `+` is a digit of base64 too.
-            let rest = text.trim_end().strip_prefix(PRIVATE)?;
-            let (_, rest) = rest.split_once('+')?;
-            let (_, key) = rest.split_once('+')?;
-            let bytes = Zeroizing::new(STANDARD.decode(key).ok()?);
-            let secret: &[u8; 32] = bytes.strip_prefix(&[KIND])?.try_into().ok()?;
-            let signer = Self::new(deployment, secret);
-            (*signer.line(secret) == text.trim_end()).then_some(signer)
-        };
-        read().map(Some).ok_or(Code::KeyFile)
-    }
-
-    fn line(&self, secret: &[u8; 32]) -> Zeroizing<String> {
-        let bytes = Zeroizing::new([&[KIND], &secret[..]].concat());
-        let key = Zeroizing::new(STANDARD.encode(&*bytes));
-        Zeroizing::new(format!("{PRIVATE}{}+{}+{}", self.vkey.name, hex::encode(&self.vkey.id()), *key))
+        let name = format!("{deployment}/collector");
+        let secret = read_secret(&beside(db, ".key"), &name, COSIGNATURE)?;
+        Ok(secret.map(|secret| Self::named(&name, &secret)))
     }
 
     /// The public key.
@@ -98,54 +81,115 @@ impl Signer {
         self.vkey.cosign(checkpoint.text(), time, |message| self.key.sign(message).to_bytes())
     }
 
+    /// The line that signs the checkpoint of a chain of the collector's own, as a log signs: it is the writer of these rows, not
+    /// only their receiver. No such text can be taken for a cosignature's, whose second line is a time.
+    pub fn sign_own(&self, checkpoint: &Checkpoint) -> note::Signature {
+        let name = checkpoint.origin.clone();
+        let bytes = self.key.sign(checkpoint.text().as_bytes()).to_bytes().into();
+        note::Signature { id: NoteKey::ed25519(&name, self.vkey.key).id(), name, bytes }
+    }
+
     /// Whether this very key signed the note.
     pub fn signed(&self, note: &str) -> bool {
         Note::parse(note).is_some_and(|note| matches!(judge(&note, std::slice::from_ref(&self.vkey)), Signed::At(_)))
     }
 }
 
-/// What these keys say about a note. One bad signature of any of them spoils it.
-pub fn judge(note: &Note, keys: &[Vkey]) -> Signed {
-    let mut signed = Signed::ByAnother;
-    for key in keys {
-        match key.judge(note, verify) {
-            Signed::Badly => return Signed::Badly,
-            Signed::At(time) => signed = Signed::At(time),
-            Signed::ByAnother => {}
-        }
-    }
-    signed
-}
-
-/// Strictly: a key of small order, for which signatures hold for more than one message, is none.
-fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-    let key = VerifyingKey::from_bytes(key);
-    key.is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
-}
-
 /// As much of a file is read for keys: 1 MiB. A key takes a line.
 const MAX_FILE: u64 = 1 << 20;
 
-/// The public keys that a value of `--key` means: the vkey itself, or those in a file, one a line, `#` before remarks.
+/// The public keys that a value of `--key` means: the vkey itself, or those in a file, one a line, `#` before remarks. Keys of
+/// logs, which `keys show` prints beside the others, are left to [`read_log_keys`].
 ///
 /// # Errors
 /// `malformed_key`.
 pub fn read_vkeys(value: &str) -> Result<Vec<Vkey>, Code> {
-    if let Some(vkey) = Vkey::parse(value.trim()) {
-        return Ok(vec![vkey]);
+    read_keys(value).map(|(cosigners, _)| cosigners)
+}
+
+/// The public keys of logs that a value of `--key` means.
+///
+/// # Errors
+/// `malformed_key`.
+pub fn read_log_keys(value: &str) -> Result<Vec<NoteKey>, Code> {
+    read_keys(value).map(|(_, logs)| logs)
+}
+
+fn read_keys(value: &str) -> Result<(Vec<Vkey>, Vec<NoteKey>), Code> {
+    let is_key = |line: &str| Vkey::parse(line).is_some() || NoteKey::parse(line).is_some();
+    let text = match value.trim() {
+        key if is_key(key) => key.to_owned(),
+        _ => {
+            let (file, mut text) = (std::fs::File::open(value).map_err(|_| Code::MalformedKey)?, String::new());
+            file.take(MAX_FILE).read_to_string(&mut text).map_err(|_| Code::MalformedKey)?;
+            text
+        }
+    };
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    if lines.is_empty() || !lines.iter().all(|line| is_key(line)) {
+        return Err(Code::MalformedKey);
     }
-    let file = std::fs::File::open(value).map_err(|_| Code::MalformedKey)?;
-    let mut text = String::new();
-    file.take(MAX_FILE).read_to_string(&mut text).map_err(|_| Code::MalformedKey)?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let keys: Option<Vec<_>> = lines.map(Vkey::parse).collect();
-    keys.filter(|keys| !keys.is_empty()).ok_or(Code::MalformedKey)
+    let of_log = |line: &&str| NoteKey::parse(line);
+    Ok((lines.iter().filter_map(|line| Vkey::parse(line)).collect(), lines.iter().filter_map(of_log).collect()))
+}
+
+/// The secret key in a file, under this name and of this signature type; made if there is none. `true` if it was made now.
+///
+/// # Errors
+/// `key_file`, also for a key of another name or type; `unavailable` if there is no randomness.
+pub(crate) fn open_secret(path: &Path, name: &str, kind: u8) -> Result<(Zeroizing<[u8; 32]>, bool), Code> {
+    if let Some(secret) = read_secret(path, name, kind)? {
+        return Ok((secret, false));
+    }
+    let mut secret = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *secret).map_err(|_| Code::Unavailable)?;
+    match create(path, line(name, kind, &secret).as_bytes()) {
+        Ok(()) => Ok((secret, true)),
+        // Another process was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Ok((read_secret(path, name, kind)?.ok_or(Code::KeyFile)?, false))
+        }
+        Err(_) => Err(Code::KeyFile),
+    }
+}
+
+/// The secret key in a file, if there is one.
+///
+/// # Errors
+/// `key_file`.
+pub(crate) fn read_secret(path: &Path, name: &str, kind: u8) -> Result<Option<Zeroizing<[u8; 32]>>, Code> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => Zeroizing::new(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(_) => return Err(Code::KeyFile),
+    };
+    let read = || {
+        // From the front, since `+` is a digit of base64 too.
+        let rest = text.trim_end().strip_prefix(PRIVATE)?;
+        let (_, rest) = rest.split_once('+')?;
+        let (_, key) = rest.split_once('+')?;
+        let bytes = Zeroizing::new(STANDARD.decode(key).ok()?);
+        let secret: Zeroizing<[u8; 32]> = Zeroizing::new(bytes.strip_prefix(&[kind])?.try_into().ok()?);
+        (*line(name, kind, &secret) == text.trim_end()).then_some(secret)
+    };
+    read().map(Some).ok_or(Code::KeyFile)
+}
+
+fn line(name: &str, kind: u8, secret: &[u8; 32]) -> Zeroizing<String> {
+    let key = SigningKey::from_bytes(secret).verifying_key().to_bytes();
+    let id = match kind {
+        COSIGNATURE => Vkey { name: name.into(), key }.id(),
+        _ => NoteKey::ed25519(name, key).id(),
+    };
+    let bytes = Zeroizing::new([&[kind], &secret[..]].concat());
+    let key = Zeroizing::new(STANDARD.encode(&*bytes));
+    Zeroizing::new(format!("{PRIVATE}{name}+{}+{}", hex::encode(&id), *key))
 }
 
 /// The file that belongs to the store in `db`.
-fn file_of(db: &Path) -> PathBuf {
+pub(crate) fn beside(db: &Path, suffix: &str) -> PathBuf {
     let mut name = db.as_os_str().to_owned();
-    name.push(".key");
+    name.push(suffix);
     name.into()
 }
 
@@ -184,7 +228,8 @@ mod tests {
         let secret = std::fs::read_to_string(dir.path().join("a.db.key")).unwrap();
         let shown = format!("{first:?}");
         assert!(
-            shown.contains(&first.vkey.to_string()) && !shown.contains(secret.trim_end().rsplit('+').next().unwrap())
+            shown.contains(&first.vkey.to_string())
+                && !shown.contains(secret.trim_end().splitn(5, '+').nth(4).unwrap())
         );
     }
 
@@ -194,7 +239,7 @@ mod tests {
         for n in 0..64 {
             let db = dir.path().join(format!("{n}.db"));
             let made = Signer::new("shop", &[n * 4 + 3; 32]);
-            create(&file_of(&db), made.line(&[n * 4 + 3; 32]).as_bytes()).unwrap();
+            create(&beside(&db, ".key"), line(&made.vkey.name, COSIGNATURE, &[n * 4 + 3; 32]).as_bytes()).unwrap();
             assert_eq!(Signer::read(&db, "shop").unwrap().unwrap().vkey, made.vkey);
         }
     }
@@ -231,15 +276,6 @@ mod tests {
             other.signatures[0].bytes[byte] ^= 1;
             assert_eq!(judge(&other, &keys), Signed::Badly, "{byte}");
         }
-    }
-
-    #[test]
-    fn a_key_of_small_order_signs_nothing() {
-        let mut weak = [0; 32];
-        weak[0] = 1; // the neutral element: the signature (R = it, s = 0) would hold for every message
-        let mut signature = [0; 64];
-        signature[0] = 1;
-        assert!(!verify(&weak, b"anything", &signature));
     }
 
     #[test]

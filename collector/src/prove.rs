@@ -1,17 +1,17 @@
-//! Proofs that a row is in a chain that the collector signed: making one from a store, and checking one.
+//! Proofs that a row is in a chain that the collector signed: making one from a store, and saying what one shows.
 
 use crate::audit::utc;
 use crate::error::Code;
 use crate::forms::Failure;
-use crate::keys::judge;
 use crate::store::Store;
 use nymtrail::core::chain::Hash;
-use nymtrail::core::note::{Checkpoint, Note, Signed, Vkey};
+use nymtrail::core::note::{Checkpoint, Note};
 use nymtrail::core::proof::{HEADER, Proof};
 use nymtrail::core::row::MAX_INTEGER;
 use nymtrail::core::{hex, merkle};
+use nymtrail_verify::proof::claimed;
+pub use nymtrail_verify::proof::{Verdict, check, to_json};
 use rusqlite::params;
-use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Read;
 
@@ -59,7 +59,11 @@ pub fn prove(store: &Store, chain: &str, seq: u64) -> Result<Proof, Code> {
     if proof.is_included() { Ok(proof) } else { Err(Code::RowsChanged) }
 }
 
-fn find_chain(store: &Store, beginning: &str) -> Result<String, Code> {
+/// The one chain of the store whose id begins so.
+///
+/// # Errors
+/// `no_chain`, `ambiguous_chain`, `unavailable`.
+pub fn find_chain(store: &Store, beginning: &str) -> Result<String, Code> {
     if beginning.len() > 64 || !hex::is_hex(beginning, beginning.len()) {
         return Err(Code::NoChain);
     }
@@ -69,36 +73,6 @@ fn find_chain(store: &Store, beginning: &str) -> Result<String, Code> {
     match <[String; 1]>::try_from(found) {
         Ok([chain]) => Ok(chain),
         Err(found) => Err(if found.is_empty() { Code::NoChain } else { Code::AmbiguousChain }),
-    }
-}
-
-/// What a proof is found to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The row is in a chain that one of the keys signed, at this time in seconds since 1970.
-    Holds(u64),
-    /// The row is not in the tree that the checkpoint is of.
-    NotIncluded,
-    /// The checkpoint is not signed by the key that it names.
-    Forged,
-    /// The row is in the tree, but whether anybody signed that was not checked: no key was given, or another one.
-    Unchecked,
-}
-
-impl Verdict {
-    /// The stable word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Holds(_) => "holds",
-            Self::NotIncluded => "not_included",
-            Self::Forged => "forged",
-            Self::Unchecked => "unchecked",
-        }
-    }
-
-    /// The level of assurance that was reached.
-    pub const fn level(self) -> &'static str {
-        if matches!(self, Self::Holds(_)) { "receipted" } else { "chained" }
     }
 }
 
@@ -122,26 +96,6 @@ pub fn read(input: impl Read) -> Result<Proof, Failure> {
     input.take(MAX_FILE).read_to_end(&mut file).map_err(|_| Code::CannotRead)?;
     let text = String::from_utf8(file).map_err(|_| Code::InvalidUtf8)?;
     Proof::parse(&text).map_err(|line| Failure { code: Code::MalformedProof, line: Some(line) })
-}
-
-/// Checks a proof with these keys: row, link, path, root, signature.
-pub fn check(proof: &Proof, keys: &[Vkey]) -> Verdict {
-    match (proof.is_included(), judge(&proof.note, keys)) {
-        (false, _) => Verdict::NotIncluded,
-        (true, Signed::Badly) => Verdict::Forged,
-        (true, Signed::ByAnother) => Verdict::Unchecked,
-        (true, Signed::At(time)) => Verdict::Holds(time),
-    }
-}
-
-/// The verdict as JSON.
-pub fn to_json(proof: &Proof, verdict: Verdict) -> Value {
-    let row: Value = serde_json::from_str(&proof.row.line()).unwrap_or_default();
-    let time = if let Verdict::Holds(time) = verdict { Some(time) } else { None };
-    json!({
-        "verdict": verdict.as_str(), "level": verdict.level(), "chain": proof.row.chain, "seq": proof.row.seq,
-        "size": proof.checkpoint.size, "origin": proof.checkpoint.origin, "row": row, "signed_at": time, "claimed": claimed(proof),
-    })
 }
 
 /// The verdict in words.
@@ -172,9 +126,4 @@ pub fn to_text(proof: &Proof, verdict: Verdict) -> String {
     };
     let _ = writeln!(out, "{said}"); // writing to a String can't fail
     out
-}
-
-/// The keys that the checkpoint says it is signed by, as name and id: the beginning of the vkey.
-fn claimed(proof: &Proof) -> Vec<String> {
-    proof.note.signatures.iter().map(|line| format!("{}+{}", line.name, hex::encode(&line.id))).collect()
 }

@@ -2,15 +2,17 @@
 
 use crate::audit::{self, Class};
 use crate::columns::Found;
+use crate::continuity::Continued;
 use crate::verify::{Checked, Tail};
+use nymtrail::core::opening::Part;
 use nymtrail::core::verify::{self, ChainCheck, ChainVerdict, Outcome, Report};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 /// The word for the verdict on everything: the first of `tampered`, `rewritten`, `dropped`, `truncated`, `forged`, `foreign`,
-/// `unchecked`, `holds` that applies.
-pub fn verdict(Checked { report, findings, .. }: &Checked, tails: &[Tail]) -> &'static str {
+/// `unproven`, `not_erased`, `discontinuous`, `half_erased`, `unchecked`, `holds` that applies.
+pub fn verdict(Checked { report, findings, erasures, continuity, .. }: &Checked, tails: &[Tail]) -> &'static str {
     let class = findings.class();
     if report.verdict == Outcome::Tampered {
         "tampered"
@@ -22,7 +24,13 @@ pub fn verdict(Checked { report, findings, .. }: &Checked, tails: &[Tail]) -> &'
         "truncated"
     } else if let Some(class) = class {
         class.as_str()
-    } else if findings.unchecked > 0 {
+    } else if let Some(class) = erasures.class() {
+        class
+    } else if continuity.iter().any(|continued| continued.verdict() == Part::Broken) {
+        "discontinuous"
+    } else if report.chains.iter().any(|chain| chain.half_erased > 0) {
+        "half_erased"
+    } else if findings.unchecked > 0 || continuity.iter().any(|continued| continued.verdict() == Part::Unchecked) {
         "unchecked"
     } else {
         "holds"
@@ -32,7 +40,7 @@ pub fn verdict(Checked { report, findings, .. }: &Checked, tails: &[Tail]) -> &'
 /// The verdict as JSON: the library's own, with what the checkpoints say of each chain, `missing_tail` of those that are too
 /// short, the chains that are missing, and how the rows were found.
 pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
-    let Checked { report, findings, found } = checked;
+    let Checked { report, findings, erasures, continuity, found, .. } = checked;
     // There may be hundreds of thousands of chains, so none is looked for in a list.
     let here: HashSet<&String> = report.chains.iter().map(|chain| &chain.chain).collect();
     let named = tails.iter().map(|tail| &tail.chain).chain(findings.chains.keys());
@@ -43,6 +51,14 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
     let mut value: Value = serde_json::from_str(&all.json()).unwrap_or_default();
     value["verdict"] = verdict(checked, tails).into();
     value["unchecked"] = findings.unchecked.into();
+    if !continuity.is_empty() {
+        value["continuity"] = continuity.iter().map(Continued::json).collect();
+    }
+    value["signed"] = checked.signed.into();
+    if let Some(log) = &findings.log {
+        value["log"] = json!({"size": log.size, "signed": log.signed, "witnesses": log.witnesses, "needed": log.needed,
+            "class": log.class.map(Class::as_str)});
+    }
     let Found { plain, named, attributes, without } = found;
     value["found"] = json!({"plain": plain, "named": named, "attributes": attributes, "without": without});
     for (chain, known) in value["chains"].as_array_mut().into_iter().flatten().zip(&all.chains) {
@@ -51,11 +67,25 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
         if let Some(said) = said {
             let (size, time) = said.receipted.unzip();
             chain["checkpoints"] = json!({"count": said.checkpoints, "unchecked": said.unchecked, "receipted": size,
-                "signed_at": time, "class": said.class.map(Class::as_str), "at": said.at});
-            chain["level"] = if said.is_receipted(known) { "receipted" } else { "chained" }.into();
+                "signed_at": time, "class": said.class.map(Class::as_str), "at": said.at,
+                "signed": said.signed, "logged": said.logged, "keyless": said.keyless});
+            if let Some(notes) = &said.evidence {
+                chain["checkpoints"]["evidence"] = json!(notes);
+            }
+            let level = match (said.is_receipted(known), said.is_signed(known)) {
+                (true, _) if findings.is_witnessed(known) => "witnessed",
+                (true, _) => "receipted",
+                (_, true) => "signed",
+                _ => "chained",
+            };
+            chain["level"] = level.into();
         }
         if let Some(tail) = tail {
             chain["missing_tail"] = tail.missing.into();
+        }
+        let erased = erasures.chains.get(&known.chain);
+        if let Some(erased) = erased {
+            chain["erasures"] = erased.json();
         }
         if chain["verdict"] == "holds" {
             let class = said.and_then(|said| said.class);
@@ -69,7 +99,11 @@ pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
                     }
                 }
                 (Some(class), _) => class.as_str(),
-                _ => "holds",
+                _ => match erased {
+                    Some(erased) if erased.unproven > 0 => "unproven",
+                    Some(erased) if erased.not_erased > 0 => "not_erased",
+                    _ => "holds",
+                },
             }
             .into();
         }
@@ -84,7 +118,7 @@ fn by_chain(tails: &[Tail]) -> HashMap<&String, &Tail> {
 
 /// The verdict in words: two lines or more a chain, then a summary.
 pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
-    let Checked { report, findings, found } = checked;
+    let Checked { report, findings, erasures, continuity, found, .. } = checked;
     let (mut out, short) = (String::new(), by_chain(tails));
     for chain in &report.chains {
         // Writing to a String can't fail.
@@ -95,11 +129,15 @@ pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
         if let Some(said) = findings.chains.get(&chain.chain) {
             out += &checkpoints_in_words(said);
         }
+        if let Some(erased) = erasures.chains.get(&chain.chain) {
+            out += &erased.in_words();
+        }
     }
     for tail in tails.iter().filter(|tail| tail.dropped) {
         let rows = count(tail.missing, "row");
         let _ = writeln!(out, "chain {}\n  DROPPED: none of its {rows} is here", tail.chain);
     }
+    out.extend(continuity.iter().map(Continued::in_words));
     let rows = report.chains.iter().map(|chain| chain.rows).sum();
     let bad = report.chains.iter().filter(|chain| chain.verdict == Outcome::Tampered).count() as u64;
     let _ = write!(
@@ -119,9 +157,26 @@ pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
             ".\n{receipts} NOT checked: of another deployment, or signed by none of the keys at hand (--key)"
         );
     }
+    if let Some(log) = &findings.log {
+        let entries = if log.size == 1 { "entry" } else { "entries" };
+        let _ = write!(
+            out,
+            ".\nThe log has {} {entries}, cosigned by {} of {} witnesses",
+            log.size, log.witnesses, log.needed
+        );
+        if let Some(class) = log.class {
+            let _ = write!(out, ": {}, its checkpoint does not fit", class.as_str().to_uppercase());
+        }
+    }
     let means = match report.level {
+        "witnessed" => {
+            "is every row as it was linked, each chain what the collector signed, and is\n             that in a log which the witnesses saw only growing. It can't show what was never sent, or whether it was true."
+        }
         "receipted" => {
             "is every row as it was linked, and each chain as long and the\n             same as when the collector signed it. It can't show chains dropped together with their checkpoints (--receipts\n             that were kept elsewhere can), or what was never sent."
+        }
+        "signed" => {
+            "is every row as it was linked, and each chain as long and the\n             same as when its device signed it. It can't show chains dropped together with their checkpoints, chains made\n             up as a whole, or what was never sent."
         }
         _ => {
             "is every row as it was linked, is none missing between two others. It can't show\n             rows missing at the end of a chain (--receipts or --expect-size can), or chains made up or dropped as a whole."
@@ -141,10 +196,19 @@ fn checkpoints_in_words(said: &audit::Found) -> String {
         let _ =
             write!(words, "; the signatures of {} were not checked: none of the keys at hand (--key)", said.unchecked);
     }
+    if let Some(size) = said.signed {
+        let _ = write!(words, "; signed by its device up to {}", count(size, "row"));
+    }
+    if said.keyless > 0 {
+        let _ = write!(words, "; {} of the device not checked: the first row names no key", said.keyless);
+    }
     words.push('\n');
     if let (Some(class), Some(at)) = (said.class, said.at) {
         let word = class.as_str().to_uppercase();
         let _ = writeln!(words, "  {word}: {} (the checkpoint of {})", class.in_words(), count(at, "row"));
+    }
+    for note in said.evidence.iter().flatten() {
+        words.extend(note.lines().map(|line| format!("  | {line}\n")));
     }
     words
 }

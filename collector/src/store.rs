@@ -57,6 +57,30 @@ CREATE TABLE checkpoints (
   PRIMARY KEY (chain, size)) STRICT, WITHOUT ROWID;
 ";
 
+/// What devices signed. No new version of the tables: a store without it is one in which no device has signed yet.
+const DEVICES: &str = "
+-- Checkpoints that devices signed and that the rows agree with: text and the device's line.
+CREATE TABLE IF NOT EXISTS device_checkpoints (
+  chain TEXT NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL, note TEXT NOT NULL,
+  PRIMARY KEY (chain, size)) STRICT, WITHOUT ROWID;
+
+-- The first checkpoint of a chain that its key signed and that the rows contradict, with what was said here then.
+CREATE TABLE IF NOT EXISTS conflicts (
+  chain TEXT PRIMARY KEY, theirs TEXT NOT NULL, ours TEXT) STRICT, WITHOUT ROWID;
+";
+
+/// The collector's own log: see [`crate::log`].
+const LOG: &str = "
+-- Receipts that are to be logged with the next step.
+CREATE TABLE IF NOT EXISTS log_queue (
+  chain TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (chain, size)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS log_entries (at INTEGER PRIMARY KEY, entry TEXT NOT NULL) STRICT;
+-- Every complete node of the tree, in the order of tlog_tiles::stored_hash_index.
+CREATE TABLE IF NOT EXISTS log_hashes (at INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
+-- How far each witness is known to be.
+CREATE TABLE IF NOT EXISTS log_witnesses (name TEXT PRIMARY KEY, size INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+";
+
 /// An open store.
 pub struct Store {
     db: Connection,
@@ -112,6 +136,8 @@ impl Store {
             tx.execute_batch(RECEIPTS)?;
             tx.pragma_update(None, "user_version", VERSION)?;
         }
+        tx.execute_batch(DEVICES)?;
+        tx.execute_batch(LOG)?;
         tx.commit()?;
         let (deployment, period) = identify(&db)?;
         let store = Self { db, deployment, period };
@@ -165,12 +191,29 @@ impl Store {
     /// # Errors
     /// `malformed_row` for numbers that no row can have; `unavailable`.
     pub fn row(&self, chain: &str, seq: u64) -> Result<Option<Row>, Code> {
-        let found = self.db.query_row(
-            "SELECT chain, seq, t, gprev, salt, body, bc, link FROM events WHERE chain = ? AND seq = ?",
-            params![chain, seq],
-            read_row,
-        );
-        found.optional()?.transpose()
+        row_of(&self.db, chain, seq)
+    }
+
+    /// Whether there is such a table: those that came later are missing in a store that only older versions wrote to.
+    ///
+    /// # Errors
+    /// `unavailable`.
+    pub fn has_table(&self, name: &str) -> Result<bool, Code> {
+        let count: i64 =
+            self.db.query_row("SELECT count(*) FROM sqlite_schema WHERE name = ?", [name], |row| row.get(0))?;
+        Ok(count > 0)
+    }
+
+    /// Calls `each` with every checkpoint that a device signed: chain, size, root in hex and note, ordered by chain and size.
+    ///
+    /// # Errors
+    /// What `each` reports; `unavailable`.
+    pub fn each_device_checkpoint(
+        &self,
+        chain: Option<&str>,
+        each: impl FnMut(String, u64, String, String) -> Result<(), Code>,
+    ) -> Result<(), Code> {
+        if self.has_table("device_checkpoints")? { self.each_note("device_checkpoints", chain, each) } else { Ok(()) }
     }
 
     /// Calls `each` with every checkpoint that was signed: chain, size, root in hex and note, ordered by chain and size.
@@ -180,14 +223,20 @@ impl Store {
     pub fn each_checkpoint(
         &self,
         chain: Option<&str>,
+        each: impl FnMut(String, u64, String, String) -> Result<(), Code>,
+    ) -> Result<(), Code> {
+        if version(&self.db)? < 2 { Ok(()) } else { self.each_note("checkpoints", chain, each) }
+    }
+
+    fn each_note(
+        &self,
+        table: &str,
+        chain: Option<&str>,
         mut each: impl FnMut(String, u64, String, String) -> Result<(), Code>,
     ) -> Result<(), Code> {
-        if version(&self.db)? < 2 {
-            return Ok(());
-        }
-        let mut statement = self.db.prepare(
-            "SELECT chain, size, root, note FROM checkpoints WHERE ?1 IS NULL OR chain = ?1 ORDER BY chain, size",
-        )?;
+        let mut statement = self.db.prepare(&format!(
+            "SELECT chain, size, root, note FROM {table} WHERE ?1 IS NULL OR chain = ?1 ORDER BY chain, size"
+        ))?;
         let mut rows = statement.query([chain])?;
         while let Some(row) = rows.next()? {
             let text =
@@ -213,6 +262,16 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// One row, of a store that is being written to.
+///
+/// # Errors
+/// As [`Store::row`].
+pub fn row_of(db: &Connection, chain: &str, seq: u64) -> Result<Option<Row>, Code> {
+    let mut find =
+        db.prepare_cached("SELECT chain, seq, t, gprev, salt, body, bc, link FROM events WHERE chain = ? AND seq = ?")?;
+    find.query_row(params![chain, seq], read_row).optional()?.transpose()
 }
 
 /// Reads the columns `chain, seq, t, gprev, salt, body, bc, link`. The inner failure is `malformed_row`.

@@ -3,21 +3,30 @@
 //!
 //! What holds and what does not is decided by `nymtrail::core::verify`, the code that runs in the browser.
 
-use crate::audit::{Findings, Receipts};
-use crate::columns::{Finds, Found};
+use crate::audit::{self, Audit, Findings, Receipts};
+use crate::columns::Found;
+use crate::continuity::{Continued, Continuity};
+use crate::erasures::{Erasures, Scan};
 use crate::error::Code;
+use crate::evidence::{self, Evidence};
 use crate::forms::{self, Failure};
 use crate::keys::Signer;
+use crate::parallel::{self, Quit};
 use crate::prove;
+use crate::sorter::Sorter;
+use crate::source::Source;
 use crate::store::Store;
+use crate::timeline::Timelines;
 use nymtrail::core::hex;
+use nymtrail::core::note::Vkey;
 use nymtrail::core::proof::Proof;
 use nymtrail::core::row::Row;
-use nymtrail::core::verify::{ChainCheck, ChainVerdict, Report, verify_each};
+use nymtrail::core::verify::{ChainCheck, ChainVerdict, Report};
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, Read};
 use std::path::Path;
+use std::thread;
 
 /// The verdict on an input, and how the rows were found in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,18 +35,34 @@ pub struct Checked {
     pub report: Report,
     /// What their checkpoints say.
     pub findings: Findings,
+    /// What the operator's chain says of the erased rows.
+    pub erasures: Erasures,
+    /// What the openings show.
+    pub continuity: Vec<Continued>,
     /// How many rows there were in which form.
     pub found: Found,
+    /// Whether each chain is, to its last row, what its device signed. A chain may be receipted without.
+    pub signed: bool,
 }
 
 impl Checked {
-    fn of(mut report: Report, findings: Findings, found: Found) -> Self {
-        let is_receipted =
-            |chain: &ChainVerdict| findings.chains.get(&chain.chain).is_some_and(|found| found.is_receipted(chain));
-        if report.chains.iter().all(is_receipted) && findings.class().is_none() && findings.unchecked == 0 {
-            report.level = "receipted";
-        }
-        Self { report, findings, found }
+    fn of(mut report: Report, findings: Findings, erasures: Erasures, openings: Vec<Continuity>, found: Found) -> Self {
+        let continuity = openings.into_iter().map(|opening| opening.conclude(&report)).collect();
+        let erased_well = erasures.class().is_none() && report.chains.iter().all(|chain| chain.half_erased == 0);
+        let checked = findings.class().is_none() && findings.unchecked == 0 && erased_well;
+        let reached = |of: fn(&audit::Found, &ChainVerdict) -> bool| {
+            let each = |chain: &ChainVerdict| findings.chains.get(&chain.chain).is_some_and(|found| of(found, chain));
+            checked && report.chains.iter().all(each)
+        };
+        let (signed, receipted) = (reached(audit::Found::is_signed), reached(audit::Found::is_receipted));
+        let witnessed = receipted && report.chains.iter().all(|chain| findings.is_witnessed(chain));
+        report.level = match (receipted, signed) {
+            (true, _) if witnessed => "witnessed",
+            (true, _) => "receipted",
+            (_, true) => "signed",
+            _ => report.level,
+        };
+        Self { report, findings, erasures, continuity, found, signed }
     }
 }
 
@@ -47,6 +72,8 @@ pub enum Input {
     Rows(Checked),
     /// The proof of a row.
     Proof(Box<Proof>),
+    /// Evidence that what was signed contradicts itself.
+    Evidence(Box<Evidence>),
 }
 
 /// Checks a file, told apart by its first bytes: a store, a proof, or else whatever [`forms`] reads. `-` is standard input,
@@ -56,19 +83,31 @@ pub enum Input {
 /// What [`check_rows`] reports; `cannot_read`, `no_rows`; with a store what [`Store::read`] and [`Signer::read`] report; with a
 /// proof what [`prove::read`] reports.
 pub fn check_file(path: &Path, receipts: Receipts) -> Result<Input, Failure> {
+    check_file_drawing(path, receipts, None)
+}
+
+/// [`check_file`] that also fills timelines, if there are any.
+///
+/// # Errors
+/// As [`check_file`].
+pub fn check_file_drawing(
+    path: &Path,
+    receipts: Receipts,
+    timelines: Option<&mut Timelines>,
+) -> Result<Input, Failure> {
     let checked = if path == Path::new("-") {
-        check_input(io::stdin().lock(), receipts)?
+        check_input(Source::stream(io::stdin().lock()).with_progress(), receipts, timelines)?
     } else {
         let mut start = Vec::new();
-        let file = File::open(path).map_err(|_| Code::CannotRead)?;
-        file.take(16).read_to_end(&mut start).map_err(|_| Code::CannotRead)?;
+        let mut file = File::open(path).map_err(|_| Code::CannotRead)?;
+        file.by_ref().take(16).read_to_end(&mut start).map_err(|_| Code::CannotRead)?;
         if start == b"SQLite format 3\0" {
             let store = Store::read(path)?;
             let mut receipts = receipts;
             receipts.or_key(|| Ok(Signer::read(path, &store.deployment)?.map(|signer| signer.vkey().clone())))?;
-            Input::Rows(audit_store(&store, receipts)?)
+            Input::Rows(check_whole_store(&store, receipts, timelines)?)
         } else {
-            check_input(BufReader::new(File::open(path).map_err(|_| Code::CannotRead)?), receipts)?
+            check_input(Source::of_file(file, start).with_progress(), receipts, timelines)?
         }
     };
     match checked {
@@ -80,21 +119,22 @@ pub fn check_file(path: &Path, receipts: Receipts) -> Result<Input, Failure> {
     }
 }
 
-fn check_input(mut input: impl BufRead, receipts: Receipts) -> Result<Input, Failure> {
-    let (start, is_proof) = prove::is_proof(&mut input)?;
-    let input = Cursor::new(start).chain(input);
-    if is_proof {
-        prove::read(input).map(|proof| Input::Proof(Box::new(proof)))
+fn check_input(mut source: Source, receipts: Receipts, timelines: Option<&mut Timelines>) -> Result<Input, Failure> {
+    let (start, is_proof) = prove::is_proof(&mut source.open()?)?;
+    if start.starts_with(evidence::HEADER.as_bytes()) {
+        evidence::read(source.open()?).map(|evidence| Input::Evidence(Box::new(evidence)))
+    } else if is_proof {
+        prove::read(source.open()?).map(|proof| Input::Proof(Box::new(proof)))
     } else {
-        audit_rows(input, receipts).map(Input::Rows)
+        check_source(source, receipts, timelines, Sorter::default()).map(Input::Rows)
     }
 }
 
-/// Checks rows in any of the [`forms`], in any order, of any number of chains. All are held in memory until the end,
-/// because the order is any.
+/// Checks rows in any of the [`forms`], in any order, of any number of chains. Those that come sorted are not held; others are
+/// sorted first, in files if there are many.
 ///
 /// # Errors
-/// What [`forms::read_rows`] reports.
+/// What [`forms::each_row`] reports.
 pub fn check_rows(input: impl BufRead) -> Result<Checked, Failure> {
     audit_rows(input, Receipts::default())
 }
@@ -102,12 +142,41 @@ pub fn check_rows(input: impl BufRead) -> Result<Checked, Failure> {
 /// [`check_rows`] that also compares them with receipts.
 ///
 /// # Errors
-/// What [`forms::read_rows`] reports.
+/// What [`forms::each_row`] reports.
 pub fn audit_rows(input: impl BufRead, receipts: Receipts) -> Result<Checked, Failure> {
-    let Finds { rows, found, .. } = forms::read_rows(input)?;
-    let mut audit = receipts.audit();
-    let report = verify_each(rows, |row| audit.push(row));
-    Ok(Checked::of(report, audit.finish(), found))
+    check_source(Source::stream(input), receipts, None, Sorter::default())
+}
+
+fn check_source(
+    mut source: Source,
+    mut receipts: Receipts,
+    timelines: Option<&mut Timelines>,
+    mut sorter: Sorter,
+) -> Result<Checked, Failure> {
+    let whole = receipts.is_empty();
+    receipts.read_log(None)?;
+    // Whoever is to see each row sees them one after the other.
+    if whole && receipts.openings.is_empty() && timelines.is_none() {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        match parallel::check(source.unpacked()?, threads) {
+            Ok((report, plain)) => {
+                // Only a receipt shows that a log of erasures is the operator's.
+                let (findings, erasures) = (receipts.audit().finish(), Erasures::unchecked(&report));
+                let found = Found { plain, ..Found::default() };
+                return Ok(Checked::of(report, findings, erasures, Vec::new(), found));
+            }
+            Err(Quit::Failed(error)) => return Err(error.into()),
+            // Read once more, in the way that takes every form and any order, and says what is wrong with it.
+            Err(Quit::Stop) => {}
+        }
+    }
+    let found = forms::each_row(source.unpacked()?, |row| sorter.push(row))?;
+    let mut walk = Walk::new(receipts, timelines, false);
+    sorter.finish(|row| {
+        walk.push(row);
+        Ok(())
+    })?;
+    Ok(walk.finish(found))
 }
 
 /// Checks the chains of a store, row by row, without holding more than one of them.
@@ -115,40 +184,98 @@ pub fn audit_rows(input: impl BufRead, receipts: Receipts) -> Result<Checked, Fa
 /// # Errors
 /// `malformed_row` for a row with numbers that no row can have, `unavailable`.
 pub fn check_store(store: &Store) -> Result<Report, Code> {
-    check_chains(store, |_| ())
+    walk_store(store, Receipts::default(), None).map(|checked| checked.report)
 }
 
 /// [`check_store`] that also compares the rows with the store's checkpoints and with other receipts.
 ///
 /// # Errors
 /// As [`check_store`].
-pub fn audit_store(store: &Store, mut receipts: Receipts) -> Result<Checked, Code> {
+pub fn audit_store(store: &Store, receipts: Receipts) -> Result<Checked, Code> {
+    check_whole_store(store, receipts, None)
+}
+
+fn check_whole_store(
+    store: &Store,
+    mut receipts: Receipts,
+    timelines: Option<&mut Timelines>,
+) -> Result<Checked, Code> {
     // Rows and checkpoints of one moment, though a collector goes on writing.
     let moment = store.db().unchecked_transaction()?;
     receipts.of_store(store)?;
-    let mut audit = receipts.audit();
-    let report = check_chains(store, |row| audit.push(row))?;
+    receipts.read_log(Some(store))?;
+    let checked = walk_store(store, receipts, timelines)?;
     drop(moment);
-    let plain = report.chains.iter().map(|chain| chain.rows).sum();
-    Ok(Checked::of(report, audit.finish(), Found { plain, ..Found::default() }))
+    Ok(checked)
 }
 
-fn check_chains(store: &Store, mut each: impl FnMut(&Row)) -> Result<Report, Code> {
-    let mut chains = Vec::new();
-    let mut current: Option<(String, ChainCheck)> = None;
+fn walk_store(store: &Store, receipts: Receipts, timelines: Option<&mut Timelines>) -> Result<Checked, Code> {
+    let mut walk = Walk::new(receipts, timelines, true);
     store.each_row(None, |row| {
-        each(&row);
-        if current.as_ref().is_none_or(|(chain, _)| *chain != row.chain) {
-            let next = (row.chain.clone(), ChainCheck::new(&row.chain));
-            chains.extend(current.replace(next).map(|(_, check)| check.finish()));
-        }
-        if let Some((_, check)) = &mut current {
-            check.push(row);
-        }
+        walk.push(row);
         Ok(())
     })?;
-    chains.extend(current.map(|(_, check)| check.finish()));
-    Ok(Report::of(chains))
+    let plain = walk.rows();
+    Ok(walk.finish(Found { plain, ..Found::default() }))
+}
+
+/// Checks rows that come sorted, one by one, and shows them to whoever else looks at each.
+struct Walk<'a> {
+    audit: Audit,
+    scan: Scan,
+    openings: Vec<Continuity>,
+    keys: Vec<Vkey>,
+    /// Whether the operator's log of erasures has to be among the rows.
+    must_be_logged: bool,
+    timelines: Option<&'a mut Timelines>,
+    current: Option<ChainCheck>,
+    chains: Vec<ChainVerdict>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(mut receipts: Receipts, timelines: Option<&'a mut Timelines>, must_be_logged: bool) -> Self {
+        Self {
+            scan: Scan::default(),
+            openings: std::mem::take(&mut receipts.openings),
+            keys: receipts.keys().to_vec(),
+            must_be_logged,
+            audit: receipts.audit(),
+            timelines,
+            current: None,
+            chains: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, row: Row) {
+        self.audit.push(&row);
+        self.scan.push(&row);
+        self.openings.iter_mut().for_each(|opening| opening.push(&row));
+        let check = match self.current.take() {
+            Some(check) if check.found().chain == row.chain => check,
+            other => {
+                self.chains.extend(other.map(ChainCheck::finish));
+                ChainCheck::new(&row.chain)
+            }
+        };
+        let check = self.current.insert(check);
+        match &mut self.timelines {
+            Some(timelines) => timelines.push(check, row),
+            None => check.push(row),
+        }
+    }
+
+    /// How many rows there were, duplicates counted once.
+    fn rows(&self) -> u64 {
+        let current = self.current.as_ref().map(ChainCheck::found);
+        self.chains.iter().chain(current).map(|chain| chain.rows).sum()
+    }
+
+    fn finish(mut self, found: Found) -> Checked {
+        self.chains.extend(self.current.take().map(ChainCheck::finish));
+        let (report, findings) = (Report::of(self.chains), self.audit.finish());
+        let erasures = self.scan.conclude(&report, &findings, &self.keys, self.must_be_logged);
+        Checked::of(report, findings, erasures, self.openings, found)
+    }
 }
 
 /// How many rows a chain is known to have had, from a receipt or an earlier look.
@@ -295,7 +422,14 @@ mod tests {
             assert!(Size::parse(wrong).is_err(), "{wrong}");
         }
         let found = Found { plain: 5, ..Found::default() };
-        let checked = Checked { report: verify(chain(5)), findings: Findings::default(), found };
+        let checked = Checked {
+            report: verify(chain(5)),
+            findings: Findings::default(),
+            erasures: Erasures::default(),
+            continuity: Vec::new(),
+            found,
+            signed: false,
+        };
         let report = &checked.report;
         let id = report.chains[0].chain.clone();
         let tails = |chain: Option<&str>, rows| missing_tails(report, &[Size { chain: chain.map(Into::into), rows }]);

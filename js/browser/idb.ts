@@ -6,12 +6,13 @@
  * - An operation settles on its transaction's `complete` or `abort` and on nothing else: a full disk shows only there.
  * - A connection that another page wants closed is closed at once; the next operation opens a new one.
  *
- * Two object stores: `rows`, from `[chain, seq]` to a line, and `metas`, from a key to a value.
+ * Three object stores: `rows`, from `[chain, seq]` to a line, `metas`, from a key to a value, and `keys`, from a chain to
+ * the key that signs it.
  */
 import { fitting, type Store, StoreError, type StoreFailure, type Write } from './store.js'
 
-const VERSION = 1
-const STORES = ['rows', 'metas']
+const VERSION = 2
+const STORES = ['rows', 'metas', 'keys']
 
 /** By the name of a DOMException. Its code is legacy and its message for people. */
 const KINDS: Record<string, StoreFailure> = {
@@ -30,7 +31,7 @@ const kindOf = (error: unknown): StoreFailure => KINDS[(error as DOMException | 
 
 /** What the transaction's `issue` asked for, once it is complete. `failed`: it completed although a request failed. */
 type Outcome<T> = (failed?: StoreFailure) => T | Promise<T>
-type Issue<T> = (tx: IDBTransaction, rows: IDBObjectStore, metas: IDBObjectStore) => Outcome<T>
+type Issue<T> = (tx: IDBTransaction, rows: IDBObjectStore, metas: IDBObjectStore, signers: IDBObjectStore) => Outcome<T>
 
 /**
  * Opens the database `name`, creating it if there is none.
@@ -84,8 +85,8 @@ export async function openIdb(name: string): Promise<Store> {
     return opening.then((opened) => begin(opened, mode, issue))
   }
 
-  const write = ({ add = [], put = [], remove = [] }: Write): Promise<void> =>
-    transact('readwrite', (tx, rows, metas) => {
+  const write = ({ add = [], put = [], remove = [], keys = [] }: Write): Promise<void> =>
+    transact('readwrite', (tx, rows, metas, signers) => {
       if (lost && add.length) {
         // No row of a chain may be stored without those before it, nor a new one before its owner knows of the loss.
         lost = false
@@ -95,6 +96,7 @@ export async function openIdb(name: string): Promise<Store> {
         }
       }
       for (const [key, value] of put) metas.put(value, key)
+      for (const [chain, key] of keys) key ? signers.put(key, chain) : signers.delete(chain)
       for (const [chain, first, last] of remove) if (first <= last) rows.delete(span(chain, first, last))
       // The first row goes last: it is the one to collide when another page has gone on with the chain, and Firefox
       // completes a transaction that was committed before one of its requests failed, unless that was the last one.
@@ -131,10 +133,14 @@ export async function openIdb(name: string): Promise<Store> {
         const [keys, values] = [metas.getAllKeys(), metas.getAll()]
         return () => keys.result.map((key, at) => [key as string, values.result[at]])
       }),
+    key: (chain) =>
+      transact('readonly', (_, __, ___, signers) => {
+        const found = signers.get(chain)
+        return () => found.result
+      }),
     async wipe() {
-      const cleared = transact('readwrite', (tx, rows, metas) => {
-        rows.clear()
-        metas.clear()
+      const cleared = transact('readwrite', (tx, ...stores) => {
+        for (const store of stores) store.clear()
         tx.commit()
         return () => {}
       })
@@ -172,7 +178,7 @@ function begin<T>(database: IDBDatabase, mode: IDBTransactionMode, issue: Issue<
     tx.oncomplete = () => resolve(outcome(failed))
     tx.onabort = () => reject(new StoreError(failed ?? kindOf(tx.error)))
     try {
-      outcome = issue(tx, tx.objectStore('rows'), tx.objectStore('metas'))
+      outcome = issue(tx, tx.objectStore('rows'), tx.objectStore('metas'), tx.objectStore('keys'))
     } catch {
       tx.abort() // what could not even be asked leaves nothing
     }
@@ -187,7 +193,8 @@ function answer(ask: () => IDBOpenDBRequest, created?: () => void): Promise<IDBD
       const request = ask()
       request.onupgradeneeded = () => {
         created?.()
-        for (const store of STORES) request.result.createObjectStore(store)
+        const { objectStoreNames: there } = request.result
+        for (const store of STORES) if (!there.contains(store)) request.result.createObjectStore(store)
       }
       request.onsuccess = () => resolve(request.result)
       request.onerror = (event) => {

@@ -1,16 +1,18 @@
 /** A store in memory: what a page falls back on when IndexedDB cannot be used. */
+import type { ChainKey } from '../types.js'
 import { fitting, type Store, type StoredRow, StoreError } from './store.js'
 
 /** A store whose whole content can be had at once. */
 export interface MemoryStore extends Store {
   /** Everything, as one write. */
-  contents(): { add: StoredRow[]; put: [string, string][] }
+  contents(): { add: StoredRow[]; put: [string, string][]; keys: [string, ChainKey][] }
 }
 
 /** An empty store that lives as long as its page. */
 export function memoryStore(): MemoryStore {
   const rows = new Map<string, StoredRow>()
   const metas = new Map<string, string>()
+  const signers = new Map<string, ChainKey>()
   let wiped = false
 
   function check(): void {
@@ -22,7 +24,7 @@ export function memoryStore(): MemoryStore {
   }
 
   return {
-    async write({ add = [], put = [], remove = [] }) {
+    async write({ add = [], put = [], remove = [], keys = [] }) {
       check()
       const removed = ({ chain, seq }: StoredRow) =>
         remove.some(([other, first, last]) => other === chain && first <= seq && seq <= last)
@@ -30,6 +32,7 @@ export function memoryStore(): MemoryStore {
       const taken = [...added].some(([key, row]) => rows.has(key) && !removed(row))
       if (taken || added.size < add.length) throw new StoreError('collision')
       for (const [key, value] of put) metas.set(key, value)
+      for (const [chain, key] of keys) key ? signers.set(chain, key) : signers.delete(chain)
       if (remove.length) for (const [key, row] of rows) if (removed(row)) rows.delete(key)
       for (const [key, row] of added) rows.set(key, row)
     },
@@ -49,13 +52,18 @@ export function memoryStore(): MemoryStore {
       check()
       return [...metas].sort(([a], [b]) => (a < b ? -1 : 1))
     },
+    async key(chain) {
+      check()
+      return signers.get(chain)
+    },
     async wipe() {
       check()
       wiped = true
       rows.clear()
       metas.clear()
+      signers.clear()
     },
     close() {},
-    contents: () => ({ add: [...rows.values()], put: [...metas] }),
+    contents: () => ({ add: [...rows.values()], put: [...metas], keys: [...signers] }),
   }
 }

@@ -42,9 +42,9 @@ export function overlay(under: Store): Overlay {
       if (moved) await under.write(write)
     },
     async restore() {
-      const { add, put } = over.contents()
+      const { add, put, keys } = over.contents()
       // Lanes and their accounts are this page's alone; of all else another page may have written something newer.
-      const moved = under.write({ add, put: put.filter(([key]) => key.includes('/')) })
+      const moved = under.write({ add, put: put.filter(([key]) => key.includes('/')), keys })
       moving = moved.then(
         () => true,
         () => false,
@@ -65,6 +65,10 @@ export function overlay(under: Store): Overlay {
     async count(chain) {
       const [above, below] = await both((store) => store.count(chain), 0)
       return above || below
+    },
+    async key(chain) {
+      const [above, below] = await both((store) => store.key(chain), undefined)
+      return above ?? below
     },
     async metas() {
       const metas = new Map((await both((store) => store.metas(), [])).reverse().flat())

@@ -1,5 +1,7 @@
 /** The store's port: durable rows and small named values ("metas") of one deployment. */
 
+import type { ChainKey } from '../types.js'
+
 /** A row as a store keeps it: its key and its exact line. */
 export interface StoredRow {
   /** The chain's id. */
@@ -18,6 +20,8 @@ export interface Write {
   put?: readonly (readonly [key: string, value: string])[]
   /** Rows that are deleted: a chain, the first seq and the last, both included. To replace a row, add it as well. */
   remove?: readonly (readonly [chain: string, first: number, last: number])[]
+  /** Keys that are set, by their chain, or deleted. */
+  keys?: readonly (readonly [chain: string, key: ChainKey | undefined])[]
 }
 
 /**
@@ -65,6 +69,8 @@ export interface Store {
   count(chain: string): Promise<number>
   /** All metas, by ascending key. */
   metas(): Promise<[key: string, value: string][]>
+  /** The key that signs `chain`. */
+  key(chain: string): Promise<ChainKey | undefined>
   /** Deletes everything, the database itself too. From this call on every operation fails with `closed`. */
   wipe(): Promise<void>
   /** Gives the connection back once what is under way is done. The next operation connects again. */

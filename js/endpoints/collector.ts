@@ -1,5 +1,9 @@
 import { settleByStatus } from '../settle.js'
 import type { Endpoint, Outcome } from '../types.js'
+import { defined } from './lib/event.js'
+import { deviceSigner } from './lib/signer.js'
+
+export { deviceSigner } from './lib/signer.js'
 
 /** What the collector's answer for one row means. Codes it may learn later mean retry: nothing is lost by waiting. */
 const REFUSED: Record<string, Outcome> = {
@@ -11,6 +15,13 @@ const REFUSED: Record<string, Outcome> = {
   fork: 'fork',
 }
 
+/** The collector's answer, as docs/COLLECTOR.md has it. */
+interface Answer {
+  results: { status: string; code?: string }[]
+  receipt?: Record<string, string>
+  conflict?: Record<string, string[]>
+}
+
 /** Options of {@link collector}. */
 export interface CollectorOptions {
   /**
@@ -19,6 +30,11 @@ export interface CollectorOptions {
    * A collector too old to unpack them takes none, and the events wait.
    */
   gzip?: boolean
+  /**
+   * The collector's public key, as `nymtrail keys show` prints it: signatures of its receipts are checked with it. Without
+   * one, receipts are only compared with what this device has and with each other.
+   */
+  key?: string
 }
 
 /**
@@ -33,7 +49,7 @@ export interface CollectorOptions {
  * createTrail({ deployment: 'shop', endpoint: collector('/trail', { gzip: true }) })
  * ```
  */
-export function collector(url: string, { gzip = false }: CollectorOptions = {}): Endpoint {
+export function collector(url: string, { gzip = false, key }: CollectorOptions = {}): Endpoint {
   return {
     name: 'collector',
     // The collector's own limit for a body, packed or not, unless it was started with another.
@@ -42,25 +58,29 @@ export function collector(url: string, { gzip = false }: CollectorOptions = {}):
     keepalive: true,
     gzip,
     browserSafe: true,
-    encode({ deployment, epoch, sentAt, ageMs, rows }) {
-      const head = JSON.stringify({ deployment, epoch, sent_at: sentAt, age_ms: ageMs })
+    signer: deviceSigner(key),
+    encode({ deployment, epoch, sentAt, ageMs, checkpoints, rows }) {
+      const head = JSON.stringify({ deployment, epoch, sent_at: sentAt, age_ms: ageMs, checkpoints })
       return {
         url: `${url.replace(/(\/v1\/batch)?\/*$/, '')}/v1/batch`,
         body: `${head.slice(0, -1)},"rows":[${rows.join()}]}`,
       }
     },
-    settle(response, { rows }) {
+    settle(response, { rows, chain }) {
       const { status, text } = response
       // Something is wrong with how the batch was packed, at either end or between, and not with its events.
-      if (status === 415 || (status === 400 && text.includes('"malformed_gzip"'))) return 'retry'
+      if (status === 400 && text.includes('"malformed_gzip"')) return 'retry'
       // The salt of the rows' epoch is gone at the collector: it will never take them.
       if (status === 422) return 'drop'
       // Only results acknowledge: a success without them is of someone else, such as a proxy.
-      if ((status < 200 || status > 299) && status !== 409) return status === 403 ? 'retry' : settleByStatus(response)
-      const results: { status: string; code?: string }[] = JSON.parse(text).results
+      if ((status < 200 || status > 299) && status !== 409) return settleByStatus(response)
+      const { results, receipt, conflict }: Answer = JSON.parse(text)
       if (results.length !== rows.length) return 'retry'
       const taken = (result: string) => result === 'stored' || result === 'duplicate'
-      return { events: results.map(({ status, code = '' }) => (taken(status) ? 'ack' : (REFUSED[code] ?? 'retry'))) }
+      return {
+        events: results.map(({ status, code = '' }) => (taken(status) ? 'ack' : (REFUSED[code] ?? 'retry'))),
+        ...defined({ receipt: receipt?.[chain], conflict: conflict?.[chain] }),
+      }
     },
   }
 }

@@ -116,11 +116,16 @@ export class FakeCore implements Core {
       storage: 'indexeddb',
       lanes: 1,
       pseudonym_failures: 0,
+      receipts: { kept: 0, signed: 0, contradicted: 0 },
     }
   }
   async export() {
     this.log('export')
     return '{"chain":"c","seq":0,"t":1,"link":"c"}\n{"chain":"c","seq":1,"t":2,"link":"d","body":"{}","salt":"00"}\n'
+  }
+  async receipts() {
+    this.log('receipts')
+    return []
   }
   async erase() {
     this.log('erase')

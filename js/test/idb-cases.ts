@@ -1,7 +1,7 @@
 /** What only a browser can do to a store. */
 import { openIdb } from '../browser/idb.ts'
 import { type Cases, equal, fails, fresh, pause, shadowing } from './check.ts'
-import { all, lines, range, row, rows } from './store-conformance.ts'
+import { all, lines, range, row, rows, someKey } from './store-conformance.ts'
 
 /** Opens a database by hand; resolves to the connection, to `blocked`, or to nothing where it would be new. */
 function openByHand(name: string, version?: number, create = true): Promise<IDBDatabase | 'blocked' | undefined> {
@@ -22,7 +22,7 @@ function openByHand(name: string, version?: number, create = true): Promise<IDBD
 }
 
 /** Opens it at a version, as another release of this code would, and closes it again. */
-async function upgrade(name: string, version = 2): Promise<void> {
+async function upgrade(name: string, version = 3): Promise<void> {
   const database = await openByHand(name, version)
   if (typeof database !== 'object') throw new Error('an open store keeps a newer release from upgrading')
   database.close()
@@ -71,9 +71,12 @@ export const idbCases: Cases = {
     const name = fresh('layout')
     const store = await openIdb(name)
     await store.write({ add: rows('a', [7]), put: [['n', '1']] })
-    const database = (await openByHand(name, 1)) as IDBDatabase
-    const tx = database.transaction(['rows', 'metas'])
-    const found = ['rows', 'metas'].map((name) => [tx.objectStore(name).getAllKeys(), tx.objectStore(name).getAll()])
+    const database = (await openByHand(name, 2)) as IDBDatabase
+    const tx = database.transaction(['rows', 'metas', 'keys'])
+    const found = ['rows', 'metas', 'keys'].map((name) => [
+      tx.objectStore(name).getAllKeys(),
+      tx.objectStore(name).getAll(),
+    ])
     await new Promise((resolve) => {
       tx.oncomplete = resolve
     })
@@ -83,6 +86,7 @@ export const idbCases: Cases = {
       [
         [[['a', 7]], ['line 7 of a']],
         [['n'], ['1']],
+        [[], []],
       ],
     )
   },
@@ -261,9 +265,25 @@ export const idbCases: Cases = {
     )
   },
 
+  async 'a database of the first layout gets the object store that it lacks'() {
+    const name = fresh('first layout')
+    const database = await new Promise<IDBDatabase>((resolve) => {
+      const request = indexedDB.open(name, 1)
+      request.onupgradeneeded = () => {
+        for (const store of ['rows', 'metas']) request.result.createObjectStore(store)
+        request.transaction?.objectStore('rows').add('line 0 of a', ['a', 0])
+      }
+      request.onsuccess = () => resolve(request.result)
+    })
+    database.close()
+    const store = await openIdb(name)
+    await store.write({ add: rows('a', [1]), keys: [['a', await someKey()]] })
+    equal([await all(store, 'a'), (await store.key('a'))?.alg], [lines('a', [0, 1]), 'ES256'])
+  },
+
   async 'a database without our object stores is corrupt'() {
     const name = fresh('foreign')
-    await upgrade(name, 1)
+    await upgrade(name, 2)
     await fails(openIdb(name), 'corrupt')
   },
 
@@ -390,19 +410,19 @@ export const idbCases: Cases = {
   async 'a wipe blocked by a frozen page deletes the content all the same'() {
     const name = fresh('blocked')
     const store = await openIdb(name)
-    await store.write({ add: [row('a', 0, 'secret')], put: [['n', 'secret']] })
+    await store.write({ add: [row('a', 0, 'secret')], put: [['n', 'secret']], keys: [['a', await someKey()]] })
     // A connection that hears of it and does nothing.
-    const frozen = (await openByHand(name, 1)) as IDBDatabase
+    const frozen = (await openByHand(name, 2)) as IDBDatabase
     await fails(store.wipe(), 'blocked')
-    const tx = frozen.transaction(['rows', 'metas'])
-    const counts = ['rows', 'metas'].map((store) => tx.objectStore(store).count())
+    const tx = frozen.transaction(['rows', 'metas', 'keys'])
+    const counts = ['rows', 'metas', 'keys'].map((store) => tx.objectStore(store).count())
     await new Promise((resolve) => {
       tx.oncomplete = resolve
     })
     frozen.close()
     equal(
       counts.map(({ result }) => result),
-      [0, 0],
+      [0, 0, 0],
     )
     equal(await exists(name), false, 'and the database goes with the page that held it:')
   },

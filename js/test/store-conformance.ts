@@ -1,5 +1,6 @@
 /** The cases that every store has to pass. */
 import type { Store, StoredRow } from '../browser/store.ts'
+import type { ChainKey } from '../types.ts'
 import { type Cases, equal, fails } from './check.ts'
 
 /** A content to be examined, at first empty; `open` gives another handle on it. */
@@ -16,7 +17,49 @@ export const lines = (chain: string, seqs: readonly number[]): string[] => rows(
 /** Every line of `chain`. */
 export const all = (store: Store, chain: string): Promise<string[]> => store.read(chain, 0, Infinity, Infinity)
 
+/** A key that nobody can take out of the browser. P-256 is the one that all of them have. */
+export async function someKey(): Promise<ChainKey> {
+  const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify'])
+  return { alg: 'ES256', pk: '04', key: pair.privateKey }
+}
+
 export const conformance: Cases<[Bench]> = {
+  async 'a key comes back with its first row, and signs'(bench) {
+    const store = await bench.open()
+    await store.write({ add: rows('a', [0]), keys: [['a', await someKey()]] })
+    const found = await (await bench.open()).key('a')
+    equal([found?.alg, found?.pk, found?.key.extractable, await store.key('b')], ['ES256', '04', false, undefined])
+    const algorithm = { name: 'ECDSA', hash: 'SHA-256' }
+    const signature = await crypto.subtle.sign(algorithm, found?.key as CryptoKey, new Uint8Array(1))
+    equal(signature.byteLength, 64)
+  },
+
+  async 'a key is deleted, and none is kept of a write that fails'(bench) {
+    const store = await bench.open()
+    const key = await someKey()
+    await store.write({
+      add: rows('a', [0]),
+      keys: [
+        ['a', key],
+        ['', key],
+      ],
+    })
+    await store.write({ keys: [['a', undefined]] })
+    await fails(store.write({ add: rows('a', [0]), keys: [['b', key]] }), 'collision')
+    await store.write({
+      keys: [
+        ['', undefined],
+        ['c', key],
+        ['c', undefined],
+      ],
+    })
+    equal([await store.key('a'), await store.key(''), await store.key('c')], [undefined, undefined, undefined])
+    equal(await store.key('b'), undefined)
+    await store.write({ keys: [['a', key]] })
+    await store.wipe()
+    await fails(store.key('a'), 'closed')
+  },
+
   async 'rows come back as they were added'(bench) {
     const store = await bench.open()
     await store.write({ add: rows('a', [0, 1]) })

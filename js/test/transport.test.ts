@@ -4,7 +4,7 @@ import { collector } from '../endpoints/collector.ts'
 import { json } from '../endpoints/json.ts'
 import { page } from '../page.ts'
 import { makeTransport } from '../transport.ts'
-import type { Activity, Endpoint } from '../types.ts'
+import type { Activity, Endpoint, Settlement } from '../types.ts'
 import { forgetPage, gate, installPage } from './fake.ts'
 
 const META = '{"deployment":"shop","epoch":20781,"chain":"c0","sent_at":1790000000000,"age_ms":12}'
@@ -108,18 +108,28 @@ describe('the answer of a json endpoint, by status', () => {
     [503, 'r'],
     [599, 'r'],
     [401, 'r'],
+    [402, 'r'],
+    [403, 'r'],
     [404, 'r'],
     [405, 'r'],
+    [406, 'r'],
+    [410, 'r'],
+    [415, 'r'],
     [400, 's'],
-    [403, 's'],
+    [409, 's'],
     [413, 's'],
-    [415, 's'],
     [422, 's'],
   ])('%i: %s', async (status, events) => {
     answers(new Response(status === 204 ? null : 'x', { status }))
     const { deliver, warn } = transport(json('/in'))
     expect(await deliver(rows(2))).toEqual({ status, events })
-    expect(warn.mock.calls).toEqual([401, 404, 405].includes(status) ? [['endpoint_refused']] : [])
+    const refused = events === 'r' && status < 500 && ![408, 425, 429].includes(status)
+    expect(warn.mock.calls).toEqual(refused ? [['endpoint_refused']] : [])
+  })
+
+  test('an event that is alone and refused with 403 stays', async () => {
+    answers(new Response('', { status: 403 }))
+    expect(await transport(json('/in')).deliver(rows(1))).toEqual({ status: 403, events: 'r' })
   })
 
   test('none: status 0', async () => {
@@ -127,6 +137,19 @@ describe('the answer of a json endpoint, by status', () => {
     const { deliver, seen } = transport(json('/in'))
     expect(await deliver(rows(2))).toEqual({ status: 0, events: 'r' })
     expect(seen.at(-1)).toEqual({ type: 'response', status: 0, text: '' })
+  })
+
+  test('none, as this device has no network: that says nothing of the endpoint', async () => {
+    answers(new TypeError('Failed to fetch'))
+    vi.stubGlobal('navigator', { onLine: false })
+    expect(await transport(json('/in')).deliver(rows(2))).toEqual({ status: 0, events: 'o' })
+  })
+
+  test('none, where nothing tells whether there is a network, as in Node 20: each is told', async () => {
+    vi.mocked(fetch).mockRejectedValue(new TypeError('Failed to fetch'))
+    vi.stubGlobal('navigator', undefined)
+    const { deliver } = transport(endpoint({ keepalive: true, limits: { perRequest: 'event' } }))
+    expect(await deliver(rows(3), true)).toEqual({ status: 0, events: 'rrr' })
   })
 
   test('none is told a moment later, when a page that breaks its requests off is gone', async () => {
@@ -161,7 +184,9 @@ describe('the answer of a json endpoint, by status', () => {
 describe('Retry-After', () => {
   test.each<[string, Record<string, string>, number | undefined]>([
     ['seconds', { 'retry-after': '120' }, 120_000],
-    ['none at all', { 'retry-after': '0' }, 0],
+    ['none at all: our own back-off holds', { 'retry-after': '0' }, undefined],
+    ['more than a number can be', { 'retry-after': '9'.repeat(400) }, undefined],
+    ['more than a number can count', { 'retry-after': '9'.repeat(20) }, Number.MAX_SAFE_INTEGER],
     [
       'a date, by the clock of the server',
       { 'retry-after': 'Fri, 02 Jan 2026 00:01:30 GMT', date: 'Fri, 02 Jan 2026 00:00:00 GMT' },
@@ -320,6 +345,20 @@ describe('an endpoint of the user', () => {
     expect(await deliver(rows(4))).toEqual({ status: 200, events: 'adrf', after: 5 })
   })
 
+  test.each([
+    [1500.2, 1501],
+    [Number.NaN, 9000],
+    [Infinity, 9000],
+    [-1, 9000],
+    [0, 9000],
+    [undefined, 9000],
+    [1e300, Number.MAX_SAFE_INTEGER],
+  ])('a wait of %d ms is one of %d, by Retry-After where it is none', async (afterMs, after) => {
+    answers(new Response('', { status: 503, headers: { 'retry-after': '9' } }))
+    const settle = () => ({ events: 'retry', afterMs }) as Settlement
+    expect(await transport(endpoint({ settle })).deliver(rows(1))).toEqual({ status: 503, events: 'r', after })
+  })
+
   test.each<[string, Endpoint['limits']]>([
     ['too many events', { events: 2 }],
     ['too many bytes', { bytes: 20 }],
@@ -328,6 +367,14 @@ describe('an endpoint of the user', () => {
     const { deliver } = transport(endpoint({ limits }))
     expect(await deliver(rows(3))).toEqual({ status: 413, events: 's' })
     expect(fetch).not.toHaveBeenCalled()
+  })
+
+  test('one request per event: none after the one that found no network', async () => {
+    answers(new Response('', { status: 200 }), new TypeError('Failed to fetch'))
+    vi.stubGlobal('navigator', { onLine: false })
+    const { deliver } = transport(endpoint({ limits: { perRequest: 'event' } }))
+    expect(await deliver(rows(3))).toEqual({ status: 0, events: 'aoo' })
+    expect(fetch).toHaveBeenCalledTimes(2)
   })
 
   test('one request per event: in turn, until one fails', async () => {

@@ -12,7 +12,10 @@ export interface FakeStore extends Installed {
   readonly rows: readonly Row[]
   /** Whether storage is switched off, as in some private windows. */
   disabled: boolean
-  /** Lets the next writes fail, one each; then it goes on as before. `ok` for one that does not. */
+  /**
+   * Lets the next writes fail, one each; then it goes on as before. `ok` for one that does not. What is written of keys
+   * alone does not count.
+   */
   next(...faults: (StoreFault | 'ok')[]): void
   /** Lets every write fail with this, or none. */
   always(fault: StoreFault | 'ok'): void
@@ -28,6 +31,7 @@ const ERRORS: Record<StoreFault, string> = {
 type Key = string | [chain: string, seq: number]
 type Range = { lower: Key; upper: Key }
 type Table = Map<string, { key: Key; value: string }>
+type Fault = () => StoreFault | 'ok'
 interface Database {
   tables: Map<string, Table>
   connections: Set<Connection>
@@ -111,13 +115,14 @@ export function fakeStore(): FakeStore {
 }
 
 /** A connection: an `IDBDatabase`. */
-function connect({ tables, connections }: Database, fault: () => StoreFault | 'ok') {
+function connect({ tables, connections }: Database, fault: Fault) {
   const connection: Connection & Record<string, unknown> = {
     createObjectStore: (name: string) => tables.set(name, new Map()),
+    objectStoreNames: { contains: (name: string) => tables.has(name) },
     close: () => connections.delete(connection),
     transaction(_: string[], mode: string) {
       if (!connections.has(connection)) throw new DOMException('', 'InvalidStateError')
-      return begin(tables, mode === 'readwrite' ? fault() : 'ok')
+      return begin(tables, mode === 'readwrite' ? fault : () => 'ok')
     },
   }
   connections.add(connection)
@@ -141,7 +146,7 @@ function atEnd(tell: () => void) {
  * A transaction: an `IDBTransaction`. Requests take effect at once, and are undone if one of them fails; only the end is
  * told later, in the order of the transactions.
  */
-function begin(tables: Map<string, Table>, fault: StoreFault | 'ok') {
+function begin(tables: Map<string, Table>, fault: Fault) {
   const before = new Map([...tables].map(([name, table]) => [name, new Map(table)]))
   const tx: { error?: unknown; onerror?: (event: object) => void; onabort?: () => void; oncomplete?: () => void } = {}
   let failed: { error: DOMException } | undefined
@@ -150,7 +155,14 @@ function begin(tables: Map<string, Table>, fault: StoreFault | 'ok') {
     failed = { error: new DOMException('', name) }
     for (const [name, table] of before) tables.set(name, table)
   }
-  if (fault !== 'ok') abort(ERRORS[fault])
+  let struck = false
+  /** The first request for anything but keys decides. */
+  const strike = (name: string) => {
+    if (struck || name === 'keys') return
+    struck = true
+    const kind = fault()
+    if (kind !== 'ok') abort(ERRORS[kind])
+  }
   atEnd(() => {
     if (!failed) return tx.oncomplete?.()
     tx.error = failed.error
@@ -161,18 +173,30 @@ function begin(tables: Map<string, Table>, fault: StoreFault | 'ok') {
     commit() {},
     abort: () => abort('AbortError'),
     objectStore(name: string) {
+      const asked = () => strike(name)
       const ask = <T>(work: (table: Table) => T) => ({ result: failed ? undefined : work(tables.get(name) as Table) })
       const put = (value: string, key: Key) => ask((table) => table.set(JSON.stringify(key), { key, value }))
       const find = (range?: Range) => ask((table) => sorted(table, range)).result ?? []
       return {
-        put,
+        put(value: string, key: Key) {
+          asked()
+          return put(value, key)
+        },
         add(value: string, key: Key) {
+          asked()
           if (tables.get(name)?.has(JSON.stringify(key))) abort('ConstraintError')
           return put(value, key)
         },
-        delete: (range: Range) =>
-          ask((table) => find(range).forEach(({ key }) => void table.delete(JSON.stringify(key)))),
-        clear: () => ask((table) => table.clear()),
+        delete(range: Range | string) {
+          asked()
+          if (typeof range === 'string') return ask((table) => void table.delete(JSON.stringify(range)))
+          return ask((table) => find(range).forEach(({ key }) => void table.delete(JSON.stringify(key))))
+        },
+        clear() {
+          asked()
+          ask((table) => table.clear())
+        },
+        get: (key: string) => ask((table) => table.get(JSON.stringify(key))?.value),
         count: (range: Range) => ({ result: find(range).length }),
         getAll: (range?: Range, count = Infinity) => ({
           result: find(range)

@@ -188,6 +188,7 @@ export function createTestTrail<Events extends EventMap<Events> = Record<string,
       return { ...sum, captured: sum.captured + stored, stored, pending: stored, storage: 'memory' }
     },
     export: async () => ({ rows: [], ndjson: '' }),
+    receipts: async () => [],
     async erase() {
       decide('denied')
       events.length = stored = 0

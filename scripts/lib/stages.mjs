@@ -56,7 +56,7 @@ const unit = () => test('vitest', ['run'])
 /** Test files of Node's own runner, below tests/. */
 const node = (...files) => test('node', ['--test', '--test-reporter=spec', ...files.map((file) => join('tests', file))])
 
-const scripts = () => node('scripts/counts.test.mjs', 'scripts/commands.test.mjs', 'scripts/words.test.mjs')
+const scripts = () => node(...['counts', 'commands', 'words', 'format'].map((name) => `scripts/${name}.test.mjs`))
 
 const packaging = () => node('packaging/package.test.mjs')
 

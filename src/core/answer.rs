@@ -1,29 +1,47 @@
 //! What an endpoint said to a batch.
 
-use super::{settled::Fate, words::Reader};
+use super::{outbox::Failure, settled::Fate, words::Reader};
 use alloc::string::String;
 
-/// An endpoint's answer, as the driver reports it in words: status, letters, and what it asks to wait or `-`.
+/// An endpoint's answer, as the driver reports it in words: status, letters, what it asks to wait or `-`, and `ahead` if it
+/// has more of the chain than this device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status, 0 if there was no answer.
     pub status: u64,
     /// How long the endpoint asks to wait, in ms.
     pub after: Option<u64>,
-    /// One letter a row, or one for all: `a` acknowledged, `r` retry, `d` drop, `f` fork, `s` split.
+    /// One letter a row, or one for all: `a` acknowledged, `r` retry, `d` drop, `f` fork, `s` split, `o` retry as the
+    /// device had no network.
     letters: String,
+    /// The endpoint has more of the chain than this device, whatever became of these rows.
+    pub ahead: bool,
 }
 
 impl Answer {
     /// Reads an outcome. What cannot be read is a failure to be retried.
     pub fn parse(text: &str) -> Self {
         let mut words = Reader::new(text);
-        Self { status: words.number().unwrap_or(0), letters: words.text().unwrap_or("r").into(), after: words.number() }
+        Self {
+            status: words.number().unwrap_or(0),
+            letters: words.text().unwrap_or("r").into(),
+            after: words.number(),
+            ahead: words.text() == Some("ahead"),
+        }
     }
 
     /// Whether the batch was refused as a whole, so that a smaller one may pass.
     pub fn is_split(&self) -> bool {
         self.letters == "s"
+    }
+
+    /// Why rows are tried again, if any are.
+    pub fn failure(&self) -> Failure {
+        match self.status {
+            0 if self.letters.ends_with('o') => Failure::Offline,
+            0 => Failure::Unreachable,
+            _ => Failure::Refused,
+        }
     }
 
     /// What became of the row at this place in the batch; `None`: it is tried again.
@@ -62,5 +80,9 @@ mod tests {
         let one = Answer::parse("200 a -");
         assert_eq!(one.fate(7), Some(Fate::Acknowledged), "one letter stands for all rows");
         assert!(Answer::parse("413 s").is_split());
+        let failures = ["0 r -", "0 o -", "0 aoo -", "503 r 9"].map(|text| Answer::parse(text).failure());
+        assert_eq!(failures, [Failure::Unreachable, Failure::Offline, Failure::Offline, Failure::Refused]);
+        assert_eq!(Answer::parse("0 aoo -").fate(1), None);
+        assert!(Answer::parse("200 a - ahead").ahead && !one.ahead);
     }
 }

@@ -30,6 +30,7 @@ pub mod json;
 pub mod lane;
 pub mod merkle;
 pub mod note;
+pub mod opening;
 pub mod outbox;
 pub mod proof;
 pub mod pseudonym;

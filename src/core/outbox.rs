@@ -11,10 +11,10 @@ use alloc::string::String;
 const RETRY_FIRST_MS: u64 = 1_000;
 /// No retry waits longer than this of itself; an endpoint's `Retry-After` may ask for more.
 const RETRY_MAX_MS: u64 = 10 * 60 * 1_000;
-/// An endpoint that cannot even be reached so often is blocked (ad blocker, CSP, offline): from then on one try a
-/// minute at the most, since every try writes a line into the visitor's console.
+/// An endpoint that cannot even be reached so often is blocked (ad blocker, CSP): from then on one try a minute at the
+/// most, since every try writes a line into the visitor's console.
 const BLOCKED_AFTER: u32 = 3;
-/// The least wait between two tries at a blocked endpoint.
+/// The least wait between two tries at a blocked endpoint, and without a network until there is one.
 const BLOCKED_MS: u64 = 60 * 1_000;
 /// A longer wait than this asked for by an endpoint is taken for a mistake.
 const RETRY_AFTER_MAX_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -28,6 +28,17 @@ pub enum Due {
     At(u64),
     /// When something happens.
     Never,
+}
+
+/// Why a batch was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The endpoint answered, or was not asked.
+    Refused,
+    /// It did not answer.
+    Unreachable,
+    /// Nor could it: this device had no network, which says nothing of the endpoint.
+    Offline,
 }
 
 /// The state of the sender's policy.
@@ -131,15 +142,21 @@ impl Outbox {
         (self.rows, self.bytes, self.oldest, self.wanted) = (0, 0, None, false);
     }
 
-    /// A batch was not taken. `after`: what the endpoint asked to wait, in ms; `reached`: whether it answered at all.
-    pub fn failed(&mut self, after: Option<u64>, reached: bool, now: u64, entropy: &mut dyn Entropy) {
+    /// A batch was not taken. `after`: what the endpoint asked to wait, in ms.
+    pub fn failed(&mut self, after: Option<u64>, why: Failure, now: u64, entropy: &mut dyn Entropy) {
+        self.unreachable = match why {
+            Failure::Refused => 0,
+            Failure::Unreachable => self.unreachable + 1,
+            Failure::Offline => self.unreachable,
+        };
+        let blocked = why == Failure::Offline || self.unreachable >= BLOCKED_AFTER;
         let ceiling = RETRY_MAX_MS.min(RETRY_FIRST_MS << self.failures.min(20));
-        self.failures += 1;
-        self.unreachable = if reached { 0 } else { self.unreachable + 1 };
+        // How long the network was away does not make the waits longer when it is back.
+        self.failures = if why == Failure::Offline { self.failures.max(1) } else { self.failures + 1 };
         let mut bytes = [0; 4];
         entropy.fill(&mut bytes);
         let jitter = (u64::from(u32::from_le_bytes(bytes)) * ceiling) >> 32;
-        let least = if self.unreachable >= BLOCKED_AFTER { BLOCKED_MS } else { 0 };
+        let least = if blocked { BLOCKED_MS } else { 0 };
         self.asked = after.is_some();
         self.wait(after.map_or(jitter.max(least), |after| after.min(RETRY_AFTER_MAX_MS)), now);
         self.wanted = true;
@@ -212,7 +229,7 @@ mod tests {
         let mut outbox = outbox();
         let mut waits = Vec::new();
         for _ in 0..12 {
-            outbox.failed(None, true, 0, &mut Most);
+            outbox.failed(None, Failure::Refused, 0, &mut Most);
             waits.push(outbox.not_before);
         }
         assert_eq!(waits[..4], [999, 1_999, 3_999, 7_999]);
@@ -223,11 +240,11 @@ mod tests {
     fn retry_after_is_obeyed_to_the_millisecond_and_not_hurried() {
         let mut outbox = outbox();
         outbox.want();
-        outbox.failed(Some(30_000), true, 1_000, &mut Most);
+        outbox.failed(Some(30_000), Failure::Refused, 1_000, &mut Most);
         outbox.hurry();
         assert_eq!((outbox.due(30_999), outbox.due(31_000)), (Due::At(31_000), Due::Now));
         outbox.settled(1, 1);
-        outbox.failed(None, true, 40_000, &mut Most);
+        outbox.failed(None, Failure::Refused, 40_000, &mut Most);
         outbox.hurry();
         assert_eq!(outbox.due(40_000), Due::Now, "back-off of our own can be hurried");
     }
@@ -235,9 +252,9 @@ mod tests {
     #[test]
     fn a_pause_outlives_the_page_but_no_clock_makes_it_longer() {
         let mut outbox = outbox();
-        outbox.failed(None, true, 1_000, &mut Most);
+        outbox.failed(None, Failure::Refused, 1_000, &mut Most);
         assert_eq!(outbox.save(), None, "a back-off of our own is not worth a write");
-        outbox.failed(Some(30_000), true, 1_000, &mut Most);
+        outbox.failed(Some(30_000), Failure::Refused, 1_000, &mut Most);
         let mut next = Outbox::new(outbox.flush);
         next.resume(&outbox.save().unwrap());
         next.want();
@@ -260,9 +277,28 @@ mod tests {
     fn a_blocked_endpoint_is_tried_once_a_minute_at_the_most() {
         let mut outbox = outbox();
         for _ in 0..BLOCKED_AFTER {
-            outbox.failed(None, false, 0, &mut Most);
+            outbox.failed(None, Failure::Unreachable, 0, &mut Most);
         }
         assert!(outbox.not_before >= BLOCKED_MS);
+    }
+
+    #[test]
+    fn a_device_without_network_says_nothing_of_the_endpoint() {
+        let mut outbox = outbox();
+        for _ in 0..9 {
+            outbox.failed(None, Failure::Offline, 0, &mut Most);
+            assert_eq!(outbox.not_before, BLOCKED_MS, "each try writes a line into the console, whatever the reason");
+        }
+        assert!(outbox.save().is_none() && outbox.has_failed(), "the next page has its own luck");
+        outbox.want();
+        outbox.hurry();
+        assert_eq!(outbox.due(0), Due::Now, "the network is back");
+        for wait in [1_999, 3_999] {
+            outbox.failed(None, Failure::Unreachable, 0, &mut Most);
+            assert_eq!((outbox.not_before, outbox.save()), (wait, None), "the endpoint is judged from here on");
+        }
+        outbox.failed(None, Failure::Unreachable, 0, &mut Most);
+        assert!(outbox.save().is_some(), "it is blocked indeed");
     }
 
     #[test]

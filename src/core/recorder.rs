@@ -65,6 +65,8 @@ pub struct Recorder {
     epoch_delay: u64,
     /// The lane that is written to, if one was taken or opened.
     pub lane: Option<Lane>,
+    /// The algorithm and the public key of a key that no chain has yet. One that was made known to two would join them.
+    pub key: Option<(String, String)>,
     /// Identifiers for which no pseudonym could be made.
     pub pseudonym_failures: u64,
 }
@@ -81,6 +83,7 @@ impl Recorder {
             visit: None,
             epoch_delay: visit::epoch_delay(entropy),
             lane: None,
+            key: None,
             pseudonym_failures: 0,
             config,
         }
@@ -258,18 +261,22 @@ impl Recorder {
         }
     }
 
-    fn open(&self, now: u64, entropy: &mut dyn Entropy) -> (Lane, Row) {
+    fn open(&mut self, now: u64, entropy: &mut dyn Entropy) -> (Lane, Row) {
         let (mut salt, mut blind) = ([0; 16], [0; 32]);
         entropy.fill(&mut salt);
         entropy.fill(&mut blind);
         let blind = hex::encode(&blind);
         let epoch = self.epoch(now);
         let published = self.is_published(epoch);
+        let key = self.key.take();
+        let key = key.as_ref();
         let mut body = Object::default();
+        body.optional("alg", key.map(|(alg, _)| alg.as_str()));
         body.text("dep", &self.config.deployment);
         if published {
             body.number("ep", epoch);
         }
+        body.optional("pk", key.map(|(_, pk)| pk.as_str()));
         let body = body.number("v", 1).text("x", "open").finish();
         let (head, genesis) = Head::open(body, hex::encode(&salt), &blind, NO_HEAD, now);
         (Lane::opened(head, epoch, published, blind), genesis)

@@ -1,12 +1,17 @@
 //! The one sender of an origin: which lane's rows go next, and what becomes of the answer.
 
+mod step;
+
+pub use step::{Batch, Step};
+
 use super::{
     answer::Answer,
+    chain::Hash,
     config::{Config, Limits},
     engine::Remove,
-    joined,
+    hex, joined,
     lane::{Lane, META_LANE, META_SETTLED},
-    outbox::{Due, Outbox},
+    outbox::{Due, Failure, Outbox},
     row::Row,
     settled::{Base, Fate, Settled},
     words::whole,
@@ -16,75 +21,6 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-
-/// What the sender needs done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Read rows from the store and bring them to [`Sender::read`].
-    Read {
-        /// The lane's chain.
-        chain: String,
-        /// The first seq.
-        from: u64,
-        /// At most so many rows.
-        rows: u64,
-        /// At most so many bytes of lines.
-        bytes: u64,
-    },
-    /// Give rows to the endpoint and bring its answer to [`Sender::answered`].
-    Deliver(Batch),
-    /// Put a lane's record, delete rows if any are to be pruned, and call [`Sender::written`].
-    Settle {
-        /// The meta's key.
-        key: String,
-        /// The meta's value.
-        record: String,
-        /// Rows to delete.
-        remove: Option<Remove>,
-        /// Rows to add in place of those.
-        add: Vec<StoredRow>,
-    },
-    /// Link the events of these rows again in another lane, and store them together with this record.
-    Move {
-        /// The record's key.
-        key: String,
-        /// The record's value.
-        record: String,
-        /// The rows.
-        rows: Vec<StoredRow>,
-    },
-    /// Call again at this time, in ms.
-    Wake(u64),
-    /// Nothing is left to send, or something is under way.
-    Rest,
-}
-
-/// Rows of one chain for one request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    /// The chain they belong to.
-    pub chain: String,
-    /// Its epoch, if it is a published one.
-    pub epoch: Option<u64>,
-    /// Their seqs, ascending.
-    pub seqs: Vec<u64>,
-    /// Their exact lines.
-    pub lines: Vec<String>,
-    /// The time of the newest.
-    pub newest: u64,
-    /// Bytes of their lines.
-    pub bytes: u64,
-}
-
-impl Batch {
-    /// Takes one more row.
-    pub fn push(&mut self, seq: u64, t: u64, line: String) {
-        self.seqs.push(seq);
-        self.newest = t;
-        self.bytes += line.len() as u64;
-        self.lines.push(line);
-    }
-}
 
 #[derive(Clone, Debug, Default)]
 struct Target {
@@ -120,7 +56,13 @@ enum Flight {
     Pruning,
     GivingUp,
     Moving,
-    Delivering { seqs: Vec<u64>, bytes: u64 },
+    CatchingUp,
+    /// `links`: of the rows from the end of the tree on.
+    Delivering {
+        seqs: Vec<u64>,
+        bytes: u64,
+        links: Vec<Hash>,
+    },
     Settling,
 }
 
@@ -160,8 +102,9 @@ impl Sender {
             seen: (0, 0),
             young: true,
         };
-        if let Some((_, saved)) = metas.iter().find(|(key, _)| key == META_OUTBOX) {
+        if let Some((_, saved)) = metas.iter().find(|(key, saved)| key == META_OUTBOX && !saved.is_empty()) {
             sender.outbox.resume(saved);
+            sender.saved = Some(saved.clone());
         }
         sender.adopt(metas);
         sender.outbox.want();
@@ -267,6 +210,10 @@ impl Sender {
                     let (chain, from) = (target.chain.clone(), target.settled.first_open());
                     return Step::Read { chain, from, rows: AT_ONCE, bytes };
                 }
+                if let Some(from) = target.settled.tree_lags() {
+                    self.flight = Flight::CatchingUp;
+                    return Step::Read { chain: target.chain.clone(), from, rows: AT_ONCE, bytes: u64::MAX };
+                }
                 // The row before is read too, to see that the next one follows it; a pruned one is in the record.
                 let next = target.settled.next();
                 let known = next == target.settled.first();
@@ -290,6 +237,7 @@ impl Sender {
             }
             Flight::GivingUp => self.erase(&lines, now),
             Flight::Moving => self.move_out(&lines, now),
+            Flight::CatchingUp => self.catch_up(&lines, now),
             other => {
                 self.flight = other;
                 Step::Rest
@@ -300,8 +248,8 @@ impl Sender {
     /// The endpoint's answer to the batch in flight. True beside the step: it knows another history of this chain. Then,
     /// if `may_move`, what it does not have is moved to another lane, and otherwise dropped.
     pub fn answered(&mut self, answer: &Answer, may_move: bool, now: u64, entropy: &mut dyn Entropy) -> (Step, bool) {
-        let (seqs, bytes) = match core::mem::replace(&mut self.flight, Flight::None) {
-            Flight::Delivering { seqs, bytes } => (seqs, bytes),
+        let (seqs, bytes, links) = match core::mem::replace(&mut self.flight, Flight::None) {
+            Flight::Delivering { seqs, bytes, links } => (seqs, bytes, links),
             other => {
                 self.flight = other;
                 return (Step::Rest, false);
@@ -330,8 +278,10 @@ impl Sender {
                 }
             }
         }
+        target.settled.grow_tree(&links);
         if fork {
             target.forked = Some(if may_move { Fate::Moved } else { Fate::Poison });
+            target.settled.tree = None;
         }
         if settled == seqs.len() {
             self.outbox.settled(settled as u64, bytes);
@@ -340,7 +290,7 @@ impl Sender {
                 self.outbox.want();
             }
         } else if !answer.is_split() {
-            self.outbox.failed(answer.after, answer.status != 0, now, entropy);
+            self.outbox.failed(answer.after, answer.failure(), now, entropy);
         }
         target.settled.sent = target.settled.sent.max(seqs.last().copied().unwrap_or(0));
         // Written also when nothing was settled: that rows were on the wire is part of the account.
@@ -353,8 +303,9 @@ impl Sender {
         if self.flight == Flight::Settling {
             self.flight = Flight::None;
         }
+        // Nothing, too, is written once: what is over must not be held against the endpoint by the next page.
         let saved = self.outbox.save();
-        if self.flight == Flight::None && saved.is_some() && saved != self.saved {
+        if self.flight == Flight::None && saved != self.saved {
             self.saved = saved;
             self.flight = Flight::Settling;
             let record = self.saved.clone().unwrap_or_default();
@@ -366,7 +317,7 @@ impl Sender {
     /// The store failed in the middle of a step; it is tried again later.
     pub fn stumbled(&mut self, now: u64, entropy: &mut dyn Entropy) -> Step {
         self.flight = Flight::None;
-        self.outbox.failed(None, true, now, entropy);
+        self.outbox.failed(None, Failure::Refused, now, entropy);
         self.step(now)
     }
 
@@ -378,7 +329,7 @@ impl Sender {
     fn place(&mut self, chain: &str) -> usize {
         let found = self.targets.iter().position(|target| target.chain == chain);
         found.unwrap_or_else(|| {
-            self.targets.push(Target { chain: chain.into(), ..Target::default() });
+            self.targets.push(Target { chain: chain.into(), settled: Settled::new(), ..Target::default() });
             self.targets.len() - 1
         })
     }
@@ -387,6 +338,7 @@ impl Sender {
         let Some(target) = self.targets.get_mut(self.at) else { return Step::Rest };
         let mut before = target.settled.base.as_ref().map(|base| (base.seq, base.link.clone()));
         let mut batch = Batch { chain: target.chain.clone(), epoch: target.epoch, ..Batch::default() };
+        let mut links = Vec::new();
         for (at, line) in lines.into_iter().enumerate() {
             let Some(mut row) = Row::parse(&line).filter(|row| row.chain == target.chain) else { break };
             let settled = target.settled.contains(row.seq);
@@ -398,6 +350,9 @@ impl Sender {
             if !follows {
                 break;
             }
+            // What is settled behind a row that is not has its place in the tree, too.
+            let link = hex::decode(&row.link).map(Hash);
+            links.extend(link.filter(|_| row.seq >= target.settled.next()));
             if !settled {
                 let line = if target.settled.is_given_up(row.seq) {
                     row.erase();
@@ -415,8 +370,27 @@ impl Sender {
         }
         self.seen = (self.seen.0 + batch.seqs.len() as u64, self.seen.1 + batch.bytes);
         self.outbox.began(now);
-        self.flight = Flight::Delivering { seqs: batch.seqs.clone(), bytes: batch.bytes };
+        batch.root = batch.seqs.last().and_then(|last| target.settled.root_with(&links, last + 1));
+        self.flight = Flight::Delivering { seqs: batch.seqs.clone(), bytes: batch.bytes, links };
         Step::Deliver(batch)
+    }
+
+    /// Adds settled rows to the tree that were settled before those in front of them.
+    fn catch_up(&mut self, lines: &[String], now: u64) -> Step {
+        if let Some(target) = self.targets.get_mut(self.at) {
+            let mut links = Vec::new();
+            for (line, seq) in lines.iter().zip(target.settled.tree_lags().unwrap_or(0)..) {
+                let row = Row::parse(line).filter(|row| row.seq == seq);
+                match row.and_then(|row| hex::decode(&row.link)) {
+                    Some(link) => links.push(Hash(link)),
+                    None => break,
+                }
+            }
+            if !target.settled.grow_tree(&links) {
+                target.settled.tree = None;
+            }
+        }
+        self.step(now)
     }
 
     /// When more events wait than configured, the oldest are given up: a hundredth more than necessary, so as not to
@@ -498,7 +472,7 @@ impl Sender {
         };
         // A tenth more than necessary, so as not to prune after every batch. The last row stays: whoever goes on with
         // the lane needs it.
-        let last = target.settled.next().saturating_sub(2);
+        let last = target.settled.tree_lags().unwrap_or(target.settled.next()).saturating_sub(2);
         let through = (target.settled.first() + rows_over + most / 10).min(last);
         if through <= target.settled.first() {
             return Step::Rest;
@@ -508,3 +482,6 @@ impl Sender {
         Step::Read { chain: target.chain.clone(), from: through, rows: 1, bytes: 1 }
     }
 }
+
+#[cfg(test)]
+mod tests;

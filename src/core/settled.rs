@@ -1,6 +1,9 @@
 //! What has become of the rows of a lane: which are settled, how, and which were pruned.
 
 use super::{
+    chain::Hash,
+    hex,
+    merkle::CompactRange,
     move_last,
     words::{Reader, Words},
 };
@@ -85,9 +88,35 @@ pub struct Settled {
     pub sent: u64,
     /// Where the rows that are left begin, if some were pruned.
     pub base: Option<Base>,
+    /// The tree over the settled rows from seq 0 on, or fewer of them if it has yet to catch up, so that there are roots
+    /// although rows were pruned. `None`: it was not kept from the beginning, and this chain has none.
+    pub tree: Option<CompactRange>,
 }
 
 impl Settled {
+    /// The record of a lane of which nothing is settled yet.
+    pub fn new() -> Self {
+        Self { tree: Some(CompactRange::default()), ..Self::default() }
+    }
+
+    /// Where the tree has to go on, if rows are settled that it does not have.
+    pub fn tree_lags(&self) -> Option<u64> {
+        self.tree.as_ref().map(CompactRange::size).filter(|size| *size < self.next())
+    }
+
+    /// Adds the links of rows from the end of the tree on, as far as they are settled. False: none was.
+    pub fn grow_tree(&mut self, links: &[Hash]) -> bool {
+        let next = self.next();
+        self.tree.as_mut().is_some_and(|tree| grow(tree, links, next))
+    }
+
+    /// The root over the first `size` rows; `links` are those of rows from the end of the tree on.
+    pub fn root_with(&self, links: &[Hash], size: u64) -> Option<Hash> {
+        let mut tree = self.tree.clone()?;
+        grow(&mut tree, links, size);
+        (tree.size() == size).then(|| tree.root())
+    }
+
     /// The first seq that is not settled.
     pub fn next(&self) -> u64 {
         match self.done.0.first() {
@@ -164,7 +193,12 @@ impl Settled {
         let words = self.done.0.iter().fold(words, |words, (first, last)| words.numbers(&[*first, *last]));
         // Behind the mark those given up, as long as they count for anything.
         let given_up = self.given_up.0.iter().filter(|(_, last)| *last >= self.next());
-        given_up.fold(words.text(None), |words, (first, last)| words.numbers(&[*first, *last])).finish()
+        let words = given_up.fold(words.text(None), |words, (first, last)| words.numbers(&[*first, *last]));
+        // Behind another one the tree.
+        let Some(tree) = &self.tree else { return words.finish() };
+        let mut peaks = String::new();
+        tree.peaks().iter().for_each(|peak| hex::push(&peak.0, &mut peaks));
+        words.text(None).number(tree.size()).text(Some(&peaks)).finish()
     }
 
     /// What [`save`](Self::save) wrote. What cannot be read counts as nothing settled: rows are sent again, not lost.
@@ -184,8 +218,30 @@ impl Settled {
             }
             Ranges(ranges)
         };
-        Self { done: ranges(), given_up: ranges(), acknowledged, poison, too_large, overflow, moved, sent, base }
+        let (done, given_up) = (ranges(), ranges());
+        let tree = words.number().and_then(|size| read_tree(size, words.text().unwrap_or_default()));
+        Self { done, given_up, acknowledged, poison, too_large, overflow, moved, sent, base, tree }
     }
+}
+
+/// Adds leaves up to that size; false: none.
+fn grow(tree: &mut CompactRange, links: &[Hash], size: u64) -> bool {
+    let before = tree.size();
+    for link in links {
+        if tree.size() < size {
+            tree.append(*link);
+        }
+    }
+    tree.size() > before
+}
+
+fn read_tree(size: u64, mut digits: &str) -> Option<CompactRange> {
+    let mut peaks = Vec::new();
+    while let Some(peak) = digits.get(..64) {
+        peaks.push(Hash(hex::decode(peak)?));
+        digits = digits.get(64..)?;
+    }
+    CompactRange::new(size, peaks)
 }
 
 #[cfg(test)]
@@ -239,5 +295,21 @@ mod tests {
         assert_eq!((settled.acknowledged, settled.poison, settled.too_large), (0, 1, 1));
         assert_eq!(Settled::load(&settled.save()), settled);
         assert_eq!(Settled::load("nonsense"), Settled::default());
+    }
+
+    #[test]
+    fn the_tree_follows_what_is_settled_and_is_kept() {
+        let links: Vec<_> = ["a", "b", "c", "d"].map(|text| Hash::of(&[text])).into();
+        let mut settled = Settled::new();
+        assert_eq!((settled.tree_lags(), settled.grow_tree(&links)), (None, false));
+        (0..3).for_each(|seq| settled.settle(seq, Fate::Acknowledged));
+        assert_eq!(settled.tree_lags(), Some(0));
+        assert!(settled.grow_tree(&links), "the fourth is not settled yet");
+        assert_eq!(settled.tree_lags(), None);
+        let loaded = Settled::load(&settled.save());
+        assert_eq!(loaded, settled);
+        assert_eq!(loaded.tree.unwrap().root(), crate::core::merkle::root(&links[..3]));
+        settled.tree = None;
+        assert_eq!((settled.tree_lags(), Settled::load(&settled.save()).tree), (None, None));
     }
 }

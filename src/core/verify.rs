@@ -116,6 +116,22 @@ impl Report {
 }
 
 impl ChainVerdict {
+    /// Adds what was found in the rows that follow those of this verdict, none of which is in the place of the last one before.
+    pub fn join(&mut self, next: &ChainVerdict) {
+        self.rows += next.rows;
+        self.top = self.top.max(next.top);
+        self.erased += next.erased;
+        self.half_erased += next.half_erased;
+        self.bad_link += next.bad_link;
+        self.no_genesis += next.no_genesis;
+        self.gaps += next.gaps;
+        self.forks += next.forks;
+        self.time_back += next.time_back;
+        if self.verdict == Outcome::Holds {
+            (self.verdict, self.first_bad, self.class) = (next.verdict, next.first_bad, next.class);
+        }
+    }
+
     fn json(&self) -> String {
         let mut verdict = Object::default();
         verdict.number("bad_link", self.bad_link).text("chain", &self.chain);
@@ -169,6 +185,21 @@ impl ChainCheck {
     /// Begins after a row that was checked before and pruned: its seq, time and link.
     pub fn after(chain: &str, seq: u64, t: u64, link: String) -> Self {
         Self { base: Some((seq, t, link)), ..Self::new(chain) }
+    }
+
+    /// Goes on with what was found up to a row, which is the last one that was taken.
+    pub fn resume(found: ChainVerdict, before: Row) -> Self {
+        Self { found, before: Some(before), base: None }
+    }
+
+    /// What was found so far.
+    pub fn found(&self) -> &ChainVerdict {
+        &self.found
+    }
+
+    /// What was found so far, and the row that the next one is compared with.
+    pub fn split(self) -> (ChainVerdict, Option<Row>) {
+        (self.found, self.before)
     }
 
     /// Takes the next row.

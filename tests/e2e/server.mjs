@@ -14,7 +14,11 @@ export const HANG = 'hang'
 export const DROP = 'drop'
 
 const IMPORTS = JSON.stringify({
-  imports: { nymtrail: '/dist/index.js', 'nymtrail/endpoints/': '/dist/endpoints/' },
+  imports: {
+    nymtrail: '/dist/index.js',
+    'nymtrail/prove': '/dist/prove.js',
+    'nymtrail/endpoints/': '/dist/endpoints/',
+  },
 })
 
 const withPackage = `<script type="importmap">${IMPORTS}</script>

@@ -9,6 +9,7 @@ use nymtrail::core::recorder::{EventKind, Namespace};
 use nymtrail::core::row::Row;
 use nymtrail::core::stats::Stats;
 use nymtrail::core::verify::{Outcome, verify};
+use nymtrail::core::{chain::Hash, hex, merkle};
 use nymtrail::ports::{Entropy, StoredRow};
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
@@ -48,7 +49,7 @@ enum Network {
     Fine,
     /// Takes it, and the answer is lost.
     AnswerLost,
-    /// Does not get it.
+    /// Does not get it, now and then as the device has no network.
     Down,
     /// Answers 503.
     Refusing,
@@ -112,7 +113,7 @@ enum Pending {
     Opening,
     Restore,
     Survey(u64),
-    Batch(u64, Vec<String>),
+    Batch(u64, Vec<String>, String),
 }
 
 struct Page {
@@ -161,6 +162,11 @@ pub struct World {
     /// How many writes to the shared store were begun.
     begun: u64,
     traced: bool,
+    /// Roots that were compared with the endpoint's rows, and those over rows that it does not have all.
+    pub roots: u64,
+    /// Answers that showed that the endpoint had more of a chain.
+    pub ahead: u64,
+    unknown_roots: u64,
 }
 
 impl World {
@@ -188,6 +194,9 @@ impl World {
             full: false,
             begun: 0,
             traced: std::env::var_os("NYMTRAIL_SEED").is_some(),
+            roots: 0,
+            ahead: 0,
+            unknown_roots: 0,
         }
     }
 
@@ -230,6 +239,8 @@ impl World {
         self.check_privacy();
         if self.faultless && !self.restored {
             self.check_account();
+            assert_eq!(self.unknown_roots, 0, "roots over rows that the endpoint does not have");
+            assert!(self.roots > 0, "no root was given with any batch");
         }
         let mut found = BTreeMap::new();
         for line in self.accepted.values() {
@@ -500,7 +511,15 @@ impl World {
                 let found = Input::Elected(term, self.store_of(at).survey());
                 return self.pages[at].pending.push_back(Pending::Input(found));
             }
-            Pending::Batch(id, lines) => Input::Answered(id, self.answer(&lines)),
+            Pending::Batch(id, lines, meta) => {
+                let mut answer = self.answer(&lines);
+                self.check_root(&lines, &meta);
+                if self.has_more(at, &lines) {
+                    answer += " ahead";
+                    self.ahead += 1;
+                }
+                Input::Answered(id, answer)
+            }
         };
         if self.pages[at].alive {
             self.feed(at, input);
@@ -539,7 +558,7 @@ impl World {
                 self.accept(lines);
                 "0 r -".into()
             }
-            Network::Down => "0 r -".into(),
+            Network::Down => if self.now.is_multiple_of(2) { "0 o -" } else { "0 r -" }.into(),
             Network::Late => {
                 self.late.push(lines.to_vec());
                 "0 r -".into()
@@ -620,6 +639,41 @@ impl World {
         self.excused.extend(lost.cloned());
     }
 
+    /// Whether the endpoint has more rows of this chain than the page's store, as a receipt shows.
+    fn has_more(&mut self, at: usize, lines: &[String]) -> bool {
+        let Some(chain) = lines.first().and_then(|line| Row::parse(line)).map(|row| row.chain) else { return false };
+        let here = self.store_of(at).chain(&chain, 0).next_back().and_then(|line| Row::parse(line)).map(|row| row.seq);
+        let there = self.accepted.range((chain.clone(), 0)..=(chain, u64::MAX)).next_back().map(|((_, seq), _)| *seq);
+        self.restored && there > here
+    }
+
+    /// The root that goes with a batch is that of the chain's rows, up to the batch's last one, as the endpoint knows them.
+    fn check_root(&mut self, lines: &[String], meta: &str) {
+        let rows: Vec<_> = lines.iter().map(|line| Row::parse(line).expect("a row")).collect();
+        let (Some(last), meta) = (rows.last(), serde_json::from_str::<serde_json::Value>(meta).expect("JSON")) else {
+            return;
+        };
+        let Some(root) = meta["root"].as_str() else {
+            // Only a chain that forked has none.
+            assert!(self.restored, "{last:?} goes without a root");
+            return;
+        };
+        assert_eq!(meta["size"].as_u64(), Some(last.seq + 1));
+        let known = |seq| {
+            let sent = rows.iter().find(|row| row.seq == seq).cloned();
+            sent.or_else(|| Row::parse(self.accepted.get(&(last.chain.clone(), seq))?))
+        };
+        let links: Option<Vec<_>> = (0..=last.seq).map(|seq| Some(Hash(hex::decode(&known(seq)?.link)?))).collect();
+        match links {
+            Some(links) => {
+                assert_eq!(root, merkle::root(&links).hex(), "of {} rows of {}", links.len(), last.chain);
+                self.roots += 1;
+            }
+            // What was refused twice, or counted as arrived in a store that was since replaced, the endpoint need not have.
+            None => self.unknown_roots += 1,
+        }
+    }
+
     fn feed(&mut self, at: usize, input: Input) {
         self.trace(at, &input);
         let effects = self.pages[at].engine.handle(input, self.now, &mut self.random);
@@ -663,8 +717,13 @@ impl World {
             Effect::Read { id, chain, from, rows, bytes } => {
                 page.pending.push_back(Pending::Read(id, chain, from, rows, bytes));
             }
-            Effect::Deliver { id, lines, exit: false, .. } => page.pending.push_back(Pending::Batch(id, lines)),
-            Effect::Deliver { lines, .. } => drop(self.answer(&lines)),
+            Effect::Deliver { id, lines, meta, exit: false } => {
+                page.pending.push_back(Pending::Batch(id, lines, meta));
+            }
+            Effect::Deliver { lines, meta, .. } => {
+                assert!(!meta.contains("root"), "a page that leaves waits for no signature: {meta}");
+                self.answer(&lines);
+            }
             Effect::Wake(ms) => page.wake = Some(self.now + ms),
             Effect::Tell(message) => {
                 for (other, page) in self.pages.iter_mut().enumerate() {

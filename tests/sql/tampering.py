@@ -65,8 +65,9 @@ class PostgreSQL(sql.PostgreSQL):
 
 
 def word(expected):
-    """What SQL says of what only a signature tells: it is given no checkpoint whose signature is bad."""
-    return "holds" if expected["verdict"] == "forged" else expected["verdict"]
+    """What SQL says. It is given no checkpoint whose signature is bad; and of two that contradict each other it says that the
+    rows are not what one of them signed, as it compares rows with checkpoints and not these with each other."""
+    return {"forged": "holds", "forked": "rewritten"}.get(expected["verdict"], expected["verdict"])
 
 
 def agrees(expected, chain):

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Each kind of tampering, each instance of it, by the verifier of the browser's wasm, which has no receipts. A test is a class.
+// Each kind of tampering, each instance of it, by the verifier of the browser's wasm and by `nymtrail/verify`, which
+// have no receipts. A test is a class.
 // Reads what `cargo test --test tampering` leaves in target/tmp/tampering. The last line is: N passed, M failed
 import { createReadStream, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -34,21 +35,42 @@ async function each(kind, name, take) {
 
 const byPlace = (a, b) => a.seq - b.seq || (a.link < b.link ? -1 : a.link > b.link ? 1 : a.line < b.line ? -1 : 1)
 
-/** What the wasm says of each chain of a file: rows go in by chain, seq and link, as the driver gives them. */
-async function judge(Checker, kind) {
+/** The lines of each chain of a file, by seq and link. */
+async function sorted(kind) {
   const chains = new Map()
   await each(kind, 'rows.ndjson', ({ chain, seq, link }, line) => {
     const rows = chains.get(chain)
     if (rows) rows.push({ seq, link, line })
     else chains.set(chain, [{ seq, link, line }])
   })
+  return [...chains].map(([chain, rows]) => [chain, rows.sort(byPlace).map(({ line }) => line)])
+}
+
+/** What the engine says of each chain of a file, whose rows it gets as the driver gives them. */
+async function byEngine(Checker, kind) {
   const said = new Map()
   const checker = new Checker()
-  for (const [chain, rows] of chains) {
-    rows.sort(byPlace)
+  for (const [chain, lines] of await sorted(kind)) {
     checker.chain(chain, '')
-    checker.rows(rows.map(({ line }) => `${line}\x1e`).join(''))
+    checker.rows(lines.map((line) => `${line}\x1e`).join(''))
     for (const found of JSON.parse(checker.verdict()).chains) said.set(found.chain, found)
+  }
+  return said
+}
+
+/** What `nymtrail/verify` says of the whole file, in its order. */
+async function byFile(verify, kind) {
+  const { chains } = await verify(() => createReadStream(join(files, kind, 'rows.ndjson')))
+  return new Map(chains.map((found) => [found.chain, found]))
+}
+
+/** What it says of chains that are sorted, few at a time, so that most are checked without being held. */
+async function bySorted(verify, kind) {
+  const said = new Map()
+  const chains = await sorted(kind)
+  for (let at = 0; at < chains.length; at += 20) {
+    const lines = chains.slice(at, at + 20).flatMap(([, lines]) => lines)
+    for (const found of (await verify(`${lines.join('\n')}\n`)).chains) said.set(found.chain, found)
   }
   return said
 }
@@ -66,8 +88,10 @@ if (!existsSync(join(files, 'honest', 'expected.ndjson'))) {
 const began = performance.now()
 const Checker = await verifier()
 const [classes, wrong, instances] = [new Set(), new Map(), new Set()]
-for (const kind of ['tampered', 'honest']) {
-  const said = await judge(Checker, kind)
+const { verify } = await import('../../dist/verify.js')
+const homes = [(kind) => byEngine(Checker, kind), (kind) => byFile(verify, kind), (kind) => bySorted(verify, kind)]
+for (const [home, kind] of homes.flatMap((home) => ['tampered', 'honest'].map((kind) => [home, kind]))) {
+  const said = await home(kind)
   await each(kind, 'expected.ndjson', (expected) => {
     classes.add(expected.class)
     instances.add(`${expected.class}#${expected.instance}`)

@@ -24,6 +24,8 @@ macro_rules! suite {
 }
 
 suite! { conformance:
+    a_key_comes_back_with_its_first_row_and_signs
+    a_key_is_deleted_and_none_is_kept_of_a_write_that_fails
     rows_come_back_as_they_were_added
     an_empty_store_has_nothing
     an_empty_write_succeeds
@@ -69,6 +71,7 @@ suite! { idb:
     a_connection_lost_without_a_word_is_opened_anew_once
     a_newer_release_may_upgrade_at_once_and_the_store_stays_out_of_it
     a_failure_to_open_is_marked_as_handled
+    a_database_of_the_first_layout_gets_the_object_store_that_it_lacks
     a_database_without_our_object_stores_is_corrupt
     without_indexeddb_the_store_is_disabled
     the_reason_of_an_abort_is_read_from_the_transaction

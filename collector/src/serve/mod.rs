@@ -6,10 +6,13 @@ mod body;
 mod demo;
 mod reply;
 
+use crate::device;
 use crate::epochs;
 use crate::error::Code;
 use crate::ingest::{self, Batch};
 use crate::keys::Signer;
+use crate::log::{Log, LogConfig};
+use crate::operator;
 use crate::receipts;
 use crate::store::Store;
 use axum::Router;
@@ -38,6 +41,8 @@ const EXPOSED: [HeaderName; 2] = [header::RETRY_AFTER, header::DATE];
 const TURNS: usize = 8;
 /// How often the due rotations are looked for.
 const ROTATE_EVERY: Duration = Duration::from_secs(60);
+/// How often what was signed is logged.
+const LOG_EVERY: Duration = Duration::from_secs(1);
 /// How long requests under way may take to end after the signal to stop.
 const STOP_TIME: Duration = Duration::from_secs(10);
 
@@ -88,11 +93,13 @@ pub struct Config {
     pub www: Option<PathBuf>,
     /// Whether rows can be read and damaged over HTTP.
     pub demo: bool,
+    /// The collector's own log. `None`: it keeps none for now; what it signs meanwhile is logged once there is one.
+    pub log: Option<LogConfig>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { origins: Origins::Same, max_body: 1 << 20, www: None, demo: false }
+        Self { origins: Origins::Same, max_body: 1 << 20, www: None, demo: false, log: None }
     }
 }
 
@@ -174,8 +181,15 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/epochs", get(epochs))
         .method_not_allowed_fallback(not_allowed)
         .layer(CorsLayer::new().allow_origin(Any).allow_methods([Method::GET]).expose_headers(EXPOSED));
-    main.merge(epochs)
-        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-cache")))
+    let mut main = main.merge(epochs);
+    if let Some(log) = &app.config.log {
+        // Like the document: the same for everybody, and for whoever wants to check.
+        let missing = axum::handler::HandlerWithoutStateExt::into_service(fallback);
+        let files = ServeDir::new(&log.dir).append_index_html_on_directories(false).fallback(missing);
+        let files = Router::new().fallback_service(files);
+        main = main.nest("/log", files.layer(CorsLayer::new().allow_origin(Any).allow_methods([Method::GET])));
+    }
+    main.layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-cache")))
         .layer(SetResponseHeaderLayer::overriding(
             HeaderName::from_static("x-content-type-options"),
             HeaderValue::from_static("nosniff"),
@@ -194,11 +208,14 @@ async fn take_batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body)
         let batch =
             if gzipped { Batch::read(&body::unpack(&body, app.config.max_body)?)? } else { Batch::read(&body)? };
         drop(body);
-        let now = (app.clock)();
-        batch.check(&app.deployment, app.period, now)?;
+        batch.check(&app.deployment, app.period, (app.clock)())?;
         app.writer().write(|tx| {
             let mut answer = ingest::take(tx, &batch)?;
+            device::take(tx, &app.deployment, &batch, &mut answer)?;
+            // The time is taken while nobody else writes: what was signed later says so.
+            let now = (app.clock)();
             answer.receipt = receipts::issue(tx, &app.signer, &app.deployment, &answer, now)?;
+            operator::record(tx, &app.signer, &app.deployment, &ingest::came_erased(&batch, &answer), now)?;
             Ok(answer)
         })
     });
@@ -235,6 +252,8 @@ async fn welcome(State(app): State<Arc<App>>) -> Response {
 pub fn run(mut store: Store, path: PathBuf, listen: SocketAddr, config: Config) -> Result<(), Code> {
     report(&epochs::rotate(&mut store, now_ms())?);
     let signer = signer(&store, &path)?;
+    let log = config.log.clone().map(|log| Log::open(&path, log)).transpose()?;
+    let log = log.map(|log| Arc::new(Mutex::new(log)));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|_| Code::Internal)?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(listen).await.map_err(|_| Code::CannotListen)?;
@@ -245,6 +264,7 @@ pub fn run(mut store: Store, path: PathBuf, listen: SocketAddr, config: Config) 
 
         let app = App::new(store, signer, path, config, Box::new(now_ms));
         let rotation = tokio::spawn(keep_rotating(app.clone()));
+        let logging = log.clone().map(|log| tokio::spawn(keep_logging(log)));
         let stop = Arc::new(tokio::sync::Notify::new());
         let stopped = stop.clone();
         let server = axum::serve(listener, router(app)).with_graceful_shutdown(async move { stopped.notified().await });
@@ -257,6 +277,10 @@ pub fn run(mut store: Store, path: PathBuf, listen: SocketAddr, config: Config) 
             } => Ok(()),
         };
         rotation.abort();
+        if let (Some(log), Some(logging)) = (log, logging) {
+            logging.abort();
+            step(log).await; // what was signed since the last one
+        }
         say("Stopped.");
         ended
     })
@@ -287,6 +311,23 @@ async fn keep_rotating(app: Arc<App>) {
     }
 }
 
+async fn keep_logging(log: Arc<Mutex<Log>>) {
+    let mut ticks = tokio::time::interval(LOG_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        step(log.clone()).await;
+    }
+}
+
+/// A failure was logged where it happened; the next step tries again.
+async fn step(log: Arc<Mutex<Log>>) {
+    let work = move || log.lock().unwrap_or_else(PoisonError::into_inner).step();
+    if let Ok(Err(code)) = tokio::task::spawn_blocking(work).await {
+        tracing::warn!(%code, "the log was not published");
+    }
+}
+
 fn report(destroyed: &[u64]) {
     for epoch in destroyed {
         tracing::info!(epoch, "destroyed the salt");
@@ -294,7 +335,7 @@ fn report(destroyed: &[u64]) {
 }
 
 /// Waits for SIGINT (Ctrl-C) or SIGTERM. If signals can't be had, waits for ever.
-async fn stop_signal() {
+pub(crate) async fn stop_signal() {
     let interrupt = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

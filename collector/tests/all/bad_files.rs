@@ -195,7 +195,7 @@ fn a_line_of_a_gigabyte_takes_no_memory_of_that_size() {
 #[cfg(target_os = "linux")]
 fn what_unpacks_to_gigabytes_takes_no_memory_of_that_size() {
     // A megabyte packed, 512 times over.
-    for (byte, code) in [(b' ', "[no_rows]"), (0, "[malformed_row]"), (b'"', "[malformed_row]")] {
+    for (byte, code) in [(b' ', "[no_rows]"), (0, "[malformed_row]"), (b'[', "[malformed_row]")] {
         let packed = gzip_bytes(&vec![byte; 1 << 20]).repeat(512);
         let (exit, err) = fed(&packed, b"x", 0);
         assert!(exit == Some(1) && err.contains(code), "{byte}: {err}");

@@ -11,6 +11,7 @@ use nymtrail::core::note::Vkey;
 use nymtrail::core::row::Row;
 use nymtrail::core::verify::Report;
 use nymtrail_collector::keys::Signer;
+use nymtrail_collector::operator;
 use nymtrail_collector::serve::{App, Config, router};
 use nymtrail_collector::store::{Expected, Store};
 use nymtrail_collector::verify::check_store;
@@ -185,20 +186,29 @@ impl Collector {
         self.send(Request::builder().uri(path).body(Body::empty()).unwrap()).await
     }
 
-    /// The verdict on what is stored, by a reader of its own.
+    /// The verdict on what was sent and stored, by a reader of its own.
     pub fn report(&self) -> Report {
-        check_store(&Store::read(&self.path()).unwrap()).unwrap()
+        let store = Store::read(&self.path()).unwrap();
+        let operators = operator::ids(store.db()).unwrap();
+        let chains = check_store(&store).unwrap().chains;
+        Report::of(chains.into_iter().filter(|chain| !operators.contains(&chain.chain)).collect())
     }
 
-    /// Everything stored, ordered by chain and seq.
+    /// Everything that was sent and stored, ordered by chain and seq.
     pub fn rows(&self) -> Vec<Row> {
-        let mut rows = Vec::new();
+        self.split_rows().0
+    }
+
+    /// The rows that were sent, and those of the operator's own chains.
+    pub fn split_rows(&self) -> (Vec<Row>, Vec<Row>) {
+        let (mut rows, store) = (Vec::new(), Store::read(&self.path()).unwrap());
         let each = |row| {
             rows.push(row);
             Ok(())
         };
-        Store::read(&self.path()).unwrap().each_row(None, each).unwrap();
-        rows
+        store.each_row(None, each).unwrap();
+        let operators = operator::ids(store.db()).unwrap();
+        rows.into_iter().partition(|row| !operators.contains(&row.chain))
     }
 
     /// The collector's public key.

@@ -7,6 +7,7 @@ use nymtrail::core::note::{Checkpoint, Note, Vkey};
 use nymtrail::core::proof::Proof;
 use nymtrail::core::row::Row;
 use nymtrail_collector::audit::Receipts;
+use nymtrail_collector::erase::{Which, erase};
 use nymtrail_collector::ingest::{Batch, take};
 use nymtrail_collector::keys::Signer;
 use nymtrail_collector::prove::{self, Verdict, prove};
@@ -155,13 +156,25 @@ const RECEIPTED: &[&str] = &["holds receipted"];
 const DAMAGES: &[Damage] = &[
     ("nothing", |world| world.changed(|_| ()), RECEIPTED, RECEIPTED),
     (
-        "rows erased as the format has it",
+        "rows erased as the format has it, and logged",
+        |world| {
+            let (rows, _) = world.pick();
+            let path = world.changed(|_| ());
+            let mut store = Store::open(&path, &Expected::default()).unwrap();
+            erase(&mut store, &world.signer, &Which::Chain(rows[0].chain.clone()), "art17", NOW).unwrap();
+            path
+        },
+        RECEIPTED,
+        RECEIPTED,
+    ),
+    (
+        "rows erased as the format has it, without a record",
         |world| {
             let (rows, at) = world.pick();
             world.changed(|db| rows[at as usize..].iter().for_each(|row| put(db, &row.erased())))
         },
-        RECEIPTED,
-        RECEIPTED,
+        &["unproven chained"],
+        &["unproven chained"],
     ),
     (
         "a body edited",

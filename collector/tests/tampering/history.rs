@@ -216,7 +216,7 @@ fn stale_and_rewritten(world: &mut World) -> Case {
 fn two_heads(world: &mut World) -> Case {
     let (rows, at) = world.chain_and_place();
     let other = rewritten(world, &rows, at);
-    let mut case = world.unseen(&rows, other.clone(), Said::Rewritten);
+    let mut case = world.unseen(&rows, other.clone(), Said::Forked);
     case.receipts.push(world.receipt(&other, other.len()));
     case
 }

@@ -81,6 +81,8 @@ pub enum Said {
     Tampered(u64, Damage),
     /// It is not what was signed.
     Rewritten,
+    /// Two notes of one key contradict each other.
+    Forked,
     /// So many rows are missing at its end.
     Truncated(u64),
     /// It is gone.

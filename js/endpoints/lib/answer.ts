@@ -11,15 +11,9 @@ export function readJson<T>(text: string): T | null | undefined {
   }
 }
 
-/** Beside those of {@link settleByStatus}: quota, rights, media type, or an address that is gone. */
-const NOT_THE_EVENTS = [402, 403, 406, 410, 415]
-
-/**
- * What an answer means that does not say what became of the events: {@link settleByStatus}, but it never acknowledges,
- * and the events stay also where only quota, rights, media type or address can be at fault.
- */
+/** What an answer means that does not say what became of the events: {@link settleByStatus}, but it never acknowledges. */
 export const settleUnread = (response: EndpointResponse): Settlement =>
-  response.status < 400 || NOT_THE_EVENTS.includes(response.status) ? 'retry' : settleByStatus(response)
+  response.status < 400 ? 'retry' : settleByStatus(response)
 
 /**
  * For services whose 2xx says that they got the request and nothing else. A web page in its place comes from

@@ -50,6 +50,8 @@ pub enum Input {
     Restored(bool),
     /// Everything is about to be deleted: nothing is written or sent any more.
     Erase,
+    /// A key that signs the next chain is at hand: its algorithm, and the public key in hex.
+    Key(String, String),
 }
 
 /// What is to be done, in order: an [`Effect`] is a frame as soon as it is asked for.

@@ -151,6 +151,7 @@ impl Engine {
                 Input::Close => self.close(now, entropy),
                 Input::Erase => self.erase(),
                 Input::Restored(done) => self.restored(done, now),
+                Input::Key(alg, pk) => self.recorder.key = Some((alg, pk)),
             }
         }
         core::mem::take(&mut self.effects)

@@ -66,8 +66,9 @@ impl Engine {
         let note =
             Object::default().text("chain", &chain).number("next", next).number("status", answer.status).finish();
         self.effects.note("settled", &note);
-        if fork && ours && self.forked.as_ref() != Some(&chain) {
-            // The collector knows another history of this chain (a restored backup, for one): go on in a new one.
+        if (fork || answer.ahead) && ours && self.forked.as_ref() != Some(&chain) {
+            // The collector knows another history of this chain (a restored backup, for one): go on in a new one. What this
+            // one has is sent all the same: it may be what the collector has.
             self.leave_lane();
             self.forked = Some(chain);
             self.commit();
@@ -155,7 +156,13 @@ impl Engine {
             Some(epoch) => meta.number("epoch", epoch),
             None => meta.raw("epoch", "null"),
         };
-        let meta = meta.number("sent_at", now).finish();
+        if let Some((root, last)) = batch.root.as_ref().zip(batch.seqs.last()) {
+            meta.text("root", &root.hex());
+            meta.number("sent_at", now).number("size", last + 1);
+        } else {
+            meta.number("sent_at", now);
+        }
+        let meta = meta.finish();
         self.effects.deliver(id, &batch.lines, &meta, exit);
     }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { until } from '../browsers/page.mjs'
 import { engine, scenario, statsOf, track } from '../scenario.mjs'
 import { assertArrive, assertSettled, COUNT, numbered, open, received } from '../thousand.mjs'
+import { ask, start } from '../workers.mjs'
 
 const chains = (site) => new Set([...received(site).values()].map(({ chain }) => chain)).size
 
@@ -22,6 +23,35 @@ for (const tabs of [2, 8])
     assert.equal(site.most, 1)
     assert.equal(chains(site), tabs, 'a lane each')
   })
+
+scenario(
+  '1,000 events of eight tabs and a service worker arrive, never two requests at once',
+  async ({ site, profile }) => {
+    const tabs = Array.from({ length: 8 }, (_, tab) => ({ prefix: `tab-${tab}-`, count: 110 }))
+    const worker = { prefix: 'worker-', count: COUNT - 8 * 110 }
+    const pages = []
+    for (const _ of tabs) pages.push(await open(profile, site))
+    const [first] = pages
+    await start(first, 'service')
+    assert.deepEqual(await ask(first, 'service', 'begin'), { state: 'ready', storage: 'indexeddb' })
+    await first.front()
+    await Promise.all([
+      ...tabs.map(({ prefix, count }, tab) => track(pages[tab], count, prefix)),
+      ask(first, 'service', 'track', worker.count, worker.prefix),
+    ])
+    await assertArrive(
+      site,
+      [...tabs, worker].flatMap(({ prefix, count }) => numbered(prefix, count)),
+    )
+    await assertSettled(pages.at(-1), site)
+    assert.equal(site.most, 1)
+    assert.equal(site.taken().length, COUNT, 'none came twice')
+    assert.equal(chains(site), 9, 'a lane each')
+    const { captured, acknowledged, pending } = await ask(first, 'service', 'stats')
+    assert.deepEqual([captured, acknowledged, pending], [COUNT, COUNT, 0], 'the worker has the same account')
+    assert.deepEqual(await ask(first, 'service', 'problems'), [])
+  },
+)
 
 const HALF = COUNT / 2
 const halves = [...numbered('frozen-', HALF), ...numbered('other-', HALF)]

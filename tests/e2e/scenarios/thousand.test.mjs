@@ -132,24 +132,27 @@ for (const [name, header, reloads] of [
     assert.ok(at < earliest + 3000, `sent ${at - earliest} ms late`)
   })
 
-scenario(
-  '1,000 events tracked offline arrive when the page is loaded again',
-  async ({ t, site, profile }) => {
+// Offline it fails as often as at an endpoint that is blocked, which the next page would have to know.
+for (const [name, leaves] of [
+  ['when the page is loaded again', false],
+  ['with the next page, when theirs was left offline', true],
+])
+  scenario(`1,000 events tracked offline arrive within seconds ${name}`, async ({ t, site, profile }) => {
     const page = await open(profile, site)
     await profile.offline(true)
     await track(page, COUNT)
     await sleep(5000)
     assert.equal(site.batches().length, 0)
     assert.equal((await statsOf(page)).pending, COUNT)
+    if (leaves) await page.goto('about:blank')
     await profile.offline(false)
-    const back = Date.now()
     await reopen(page, site)
-    await assertArrive(site, EVENTS, 75_000)
-    t.diagnostic(`arrived ${Date.now() - back} ms after the network was back`)
+    const back = Date.now()
+    await until(() => site.taken().length > 0, 'the first events arrive', 5000)
+    await assertArrive(site, EVENTS)
+    t.diagnostic(`arrived ${Date.now() - back} ms after the page was there`)
     await assertSettled(page, site)
-  },
-  120_000,
-)
+  })
 
 // The client breaks a request off after 30 s, and another one after as long again.
 scenario(

@@ -13,6 +13,7 @@ import {
   track,
   verdictOf,
 } from '../scenario.mjs'
+import { ask, start } from '../workers.mjs'
 
 const numbered = (prefix, count) => Array.from({ length: count }, (_, i) => `${prefix}${i}`)
 const chainsOf = (rows) => [...new Set(rows.map(({ chain }) => chain))]
@@ -25,39 +26,6 @@ function assertOnce(rows, expected) {
 
 /** Refuses for a second at a time: without that, the time to the next try doubles while a busy machine is slow. */
 const refuse = () => ({ status: 503, headers: { 'retry-after': '1' } })
-
-/** Starts the worker of a kind from a page, which keeps it under that name; the kinds are in {@link SCOPES}. */
-function start(page, kind) {
-  return page.evaluate(async (kind) => {
-    globalThis.workers ??= {}
-    const { workers } = globalThis
-    const [scope, form] = kind.split(' ')
-    const [file, options] = form === 'module' ? ['/worker-module.js', { type: 'module' }] : ['/worker.js', {}]
-    if (scope === 'dedicated') {
-      const blob = async () => URL.createObjectURL(await (await fetch(file)).blob())
-      workers[kind] = new Worker(form === 'blob' ? await blob() : file, options)
-    } else if (scope === 'shared') {
-      workers[kind] = new SharedWorker(file, options).port
-      workers[kind].start()
-    } else {
-      await navigator.serviceWorker.register(file, options)
-      workers[kind] = (await navigator.serviceWorker.ready).active
-    }
-  }, kind)
-}
-
-/** Tells a worker what to do, see worker.mjs, and resolves to its answer. */
-function ask(page, kind, ...message) {
-  return page.evaluate(
-    ({ kind, message }) =>
-      new Promise((done) => {
-        const { port1, port2 } = new MessageChannel()
-        port1.onmessage = ({ data }) => done(data)
-        globalThis.workers[kind].postMessage(message, [port2])
-      }),
-    { kind, message },
-  )
-}
 
 /** Nothing went wrong in a worker, and everything in the store adds up and holds. */
 async function assertSound(page, kind, captured) {
