@@ -52,7 +52,8 @@ impl Checked {
         let checked = findings.class().is_none() && findings.unchecked == 0 && erased_well;
         let reached = |of: fn(&audit::Found, &ChainVerdict) -> bool| {
             let each = |chain: &ChainVerdict| findings.chains.get(&chain.chain).is_some_and(|found| of(found, chain));
-            checked && report.chains.iter().all(each)
+            // Of nothing, nothing was checked.
+            checked && !report.chains.is_empty() && report.chains.iter().all(each)
         };
         let (signed, receipted) = (reached(audit::Found::is_signed), reached(audit::Found::is_receipted));
         let witnessed = receipted && report.chains.iter().all(|chain| findings.is_witnessed(chain));

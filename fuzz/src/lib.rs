@@ -37,6 +37,10 @@ pub fn row(input: &[u8]) {
     let claim = rows::Claim::read(text);
     assert!(claim.chain.is_none_or(|chain| chain.len() == 64));
     for row in [core, collector].into_iter().flatten() {
+        // An empty text is written as an absent one: no column of a row may be empty but the body.
+        if [&row.salt, &row.bc, &row.gprev].iter().any(|column| column.as_deref() == Some("")) {
+            continue;
+        }
         assert_eq!(rows::parse(&row.line()).as_ref(), Some(&row), "what is written is read back");
         assert!(row.is_same_place(&row.erased()) || row.commitment().is_none() || row.body.is_none());
         if rows::is_storable(&row) {
@@ -99,7 +103,8 @@ pub fn file(input: &[u8]) {
         assert!(line <= input.split(|byte| *byte == b'\n').count() as u64 + 1, "line {line}");
     }
     assert_eq!(read_rows(BufReader::with_capacity(3, input)), whole, "in pieces");
-    if !input.starts_with(&[0x1f, 0x8b]) {
+    // Packed twice is not unpacked twice.
+    if ![&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd"].iter().any(|magic| input.starts_with(magic)) {
         let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
         let packed = packed.write_all(input).and_then(|()| packed.finish()).unwrap_or_default();
         assert_eq!(read_rows(&packed[..]), whole, "packed");
@@ -107,5 +112,6 @@ pub fn file(input: &[u8]) {
     let Ok(checked) = check_rows(input) else { return };
     let Ok(mut finds) = whole else { panic!("rows that are checked but not read") };
     finds.rows.reverse();
+    assert_eq!(checked.report.level, "chained", "signed by nobody");
     assert_eq!(nymtrail::core::verify::verify(finds.rows), checked.report, "in another order");
 }

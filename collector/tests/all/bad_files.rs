@@ -112,7 +112,8 @@ fn gzip_bytes(bytes: &[u8]) -> Vec<u8> {
 fn what_only_looks_like_rows_never_holds() {
     let dir = tempfile::tempdir().unwrap();
     let rows = chain(1, 4);
-    let changes: [(&str, fn(&mut Row)); 8] = [
+    type Change = (&'static str, fn(&mut Row));
+    let changes: [Change; 8] = [
         ("a link that is not hex", |row| row.link = "zz".repeat(32)),
         ("a link too short", |row| row.link.truncate(10)),
         ("a chain that is not hex", |row| row.chain = "me@example.org".into()),

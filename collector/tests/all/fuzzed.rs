@@ -6,7 +6,8 @@ mod targets;
 use std::path::Path;
 
 const FUZZ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz");
-const TARGETS: [(&str, fn(&[u8])); 4] =
+type Target = (&'static str, fn(&[u8]));
+const TARGETS: [Target; 4] =
     [("row", targets::row), ("note", targets::note), ("proof", targets::proof), ("file", targets::file)];
 
 fn each_input(folder: &Path, mut each: impl FnMut(&[u8])) -> usize {
