@@ -2,16 +2,16 @@
 //!
 //! What a form is called in the input's name is not asked: its first bytes tell.
 
+use crate::bounded::{MAX_PIECE, Records, Texts};
 use crate::columns::{Cell, Columns, Finds, Form, Found, Place};
 use crate::error::Code;
 use crate::rows;
 use crate::source::unpack;
 use nymtrail::core::row::Row;
 use serde_json::Deserializer;
-use std::io::{self, BufRead, Cursor, Read};
+use std::cell::Cell as Counter;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 
-/// The longest line that is held in memory: 16 MiB. A longer one is read as a document.
-const MAX_LINE: u64 = 1 << 24;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why no verdict could be reached.
@@ -66,7 +66,7 @@ fn read_text(mut input: impl BufRead, drain: Drain) -> Result<Found, Failure> {
     for number in 1.. {
         drain(&mut finds)?;
         line.clear();
-        if input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+        if input.by_ref().take(MAX_PIECE).read_until(b'\n', &mut line)? == 0 {
             break;
         }
         if number == 1 && line.starts_with(BYTE_ORDER_MARK) {
@@ -92,13 +92,14 @@ fn read_text(mut input: impl BufRead, drain: Drain) -> Result<Found, Failure> {
             Ok(()) => {}
             Err(error) if error.is_eof() => {
                 // A value that does not end with its line: a document, and whatever follows it.
-                let document = Cursor::new(&line).chain(&mut input);
+                let lines = Counter::new(0);
+                let document = BufReader::new(Texts::new(Cursor::new(&line).chain(&mut input), &lines));
                 finds.search(&mut Deserializer::from_reader(document)).map_err(|error| {
-                    if error.is_io() {
-                        io::Error::from(error).into()
-                    } else {
-                        Failure { code: Code::MalformedRow, line: Some(number + error.line().max(1) as u64 - 1) }
-                    }
+                    let (is_io, at) = (error.is_io(), error.line().max(1) as u64 - 1);
+                    let failure = if is_io { io::Error::from(error).into() } else { Code::MalformedRow.into() };
+                    let line = Some(number + if is_io { lines.get() } else { at });
+                    // What is wrong with the input as a whole is wrong nowhere in it.
+                    if failure == Code::MalformedRow.into() { Failure { line, ..failure } } else { failure }
                 })?;
                 break;
             }
@@ -145,16 +146,20 @@ impl Header {
 /// Reads CSV with this header. `above` is how many lines its reader does not count.
 fn read_csv(header: &Header, above: u64, input: impl Read, drain: Drain) -> Result<Found, Failure> {
     let mut finds = Finds::default();
-    let mut reader = csv::Reader::from_reader(input);
+    let mut reader = csv::Reader::from_reader(Records::new(input));
     let mut record = csv::StringRecord::new();
     let failure = |error: csv::Error, line| match error.into_kind() {
-        csv::ErrorKind::Io(error) => error.into(),
+        csv::ErrorKind::Io(error) => match Failure::from(error) {
+            Failure { code: Code::MalformedRow, .. } => Failure { code: Code::MalformedRow, line },
+            failure => failure,
+        },
         csv::ErrorKind::Utf8 { .. } => Failure { code: Code::InvalidUtf8, line },
         _ => Failure { code: Code::MalformedRow, line },
     };
     reader.byte_headers().map_err(|error| failure(error, None))?;
     loop {
         let line = Some(above + reader.position().line());
+        reader.get_ref().begin();
         if !reader.read_record(&mut record).map_err(|error| failure(error, line))? {
             return Ok(finds.found);
         }

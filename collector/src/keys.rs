@@ -11,7 +11,7 @@ use nymtrail::core::hex;
 use nymtrail::core::note::{self, Checkpoint, Note, Signed, Vkey};
 pub use nymtrail_verify::proof::{judge, verify_ed25519};
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -95,6 +95,9 @@ impl Signer {
     }
 }
 
+/// As much of a file is read for keys: 1 MiB. A key takes a line.
+const MAX_FILE: u64 = 1 << 20;
+
 /// The public keys that a value of `--key` means: the vkey itself, or those in a file, one a line, `#` before remarks. Keys of
 /// logs, which `keys show` prints beside the others, are left to [`read_log_keys`].
 ///
@@ -116,7 +119,11 @@ fn read_keys(value: &str) -> Result<(Vec<Vkey>, Vec<NoteKey>), Code> {
     let is_key = |line: &str| Vkey::parse(line).is_some() || NoteKey::parse(line).is_some();
     let text = match value.trim() {
         key if is_key(key) => key.to_owned(),
-        _ => std::fs::read_to_string(value).map_err(|_| Code::MalformedKey)?,
+        _ => {
+            let (file, mut text) = (std::fs::File::open(value).map_err(|_| Code::MalformedKey)?, String::new());
+            file.take(MAX_FILE).read_to_string(&mut text).map_err(|_| Code::MalformedKey)?;
+            text
+        }
     };
     let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     if lines.is_empty() || !lines.iter().all(|line| is_key(line)) {

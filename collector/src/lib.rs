@@ -5,6 +5,7 @@
 //! the chain itself come from the library `nymtrail`, the same code that runs in the browser.
 
 pub mod audit;
+pub mod bounded;
 pub mod cli;
 pub mod columns;
 pub mod continuity;

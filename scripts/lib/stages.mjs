@@ -70,6 +70,8 @@ const tampering = {
   sql: () => own(needTool('python3'), join('tests', 'sql', 'tampering.py')),
 }
 
+const fuzz = () => own('node', join('scripts', 'fuzz.mjs'))
+
 const receivers = () => own('node', join('tests', 'receivers', 'run.mjs'))
 
 /** One of the project's own runners; it finds the built collector by NYMTRAIL_BIN. */
@@ -120,5 +122,6 @@ export const stages = [
     runner: 'plain',
     work: tampering.sql,
   },
+  { name: 'fuzz', title: 'Readers of foreign bytes, fuzzed', runner: 'plain', work: fuzz },
   { name: 'receivers', title: 'Endpoints against real receivers', needs: ['build'], runner: 'plain', work: receivers },
 ]

@@ -1,5 +1,6 @@
 //! The collector as others see it: over HTTP, and as a program.
 
+mod bad_files;
 mod bad_input;
 mod cli;
 mod continuity;
@@ -9,6 +10,7 @@ mod erase;
 mod erased;
 mod exports;
 mod forged;
+mod fuzzed;
 mod lies;
 mod log;
 mod process;
