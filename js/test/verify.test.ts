@@ -1,6 +1,7 @@
+import { createPublicKey, verify as verifySignature } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
-import { type Report, type Rows, VerifyError, verify, verifyProof } from '../verify.ts'
+import { describe, expect, test, vi } from 'vitest'
+import { type Report, type Rows, VerifyError, type VerifyOptions, verify, verifyProof } from '../verify.ts'
 
 const vector = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../tests/vectors/${name}.json`, import.meta.url), 'utf8'))
@@ -10,7 +11,19 @@ interface Case {
   text: string
   says: Report & { error?: { code: string; line: number | null } }
 }
-const cases: Case[] = vector('verify')
+interface Signed {
+  name: string
+  text: string
+  keys: string[]
+  receipts: string
+  openings: string[]
+}
+const signed: {
+  cases: Signed[]
+  notes: { alg: string; pk: string; text: string; signature: string }[]
+} = vector('signed')
+const all: (Case & { of?: string })[] = vector('verify')
+const cases = all.filter(({ of }) => of === undefined)
 const { text: HOLDS } = cases.find(({ name }) => name === 'holds') ?? expect.fail('no vectors')
 const UNSORTED = `${HOLDS.trim().split('\n').reverse().join('\n')}\n`
 
@@ -23,8 +36,8 @@ async function* inChunks(text: string, size: number) {
 const streamOf = (text: string) => new Response(text).body ?? expect.fail('no stream')
 
 /** The report, or what it failed with. */
-const judged = (input: Rows | (() => Rows)) =>
-  verify(input).catch((error) => {
+const judged = (input: Rows | (() => Rows), options?: VerifyOptions) =>
+  verify(input, options).catch((error) => {
     if (!(error instanceof VerifyError)) throw error
     return { error: { code: error.code, line: error.line } }
   })
@@ -35,6 +48,37 @@ describe('the words of the command line', () => {
     expect(await judged(new TextEncoder().encode(text))).toEqual(says)
     expect(await judged(inChunks(text, 7))).toEqual(says)
     expect(await judged(() => inChunks(text, 1000))).toEqual(says)
+  })
+})
+
+describe('the words of the command line about what was signed, erased and opened', () => {
+  test.each(all.filter(({ of }) => of !== undefined))('$of', async ({ of, says }) => {
+    const { text, keys, receipts, openings } =
+      signed.cases.find(({ name }) => name === of) ?? expect.fail('no such case')
+    const options = { keys, openings, ...(receipts && { receipts }) }
+    expect(await judged(text, options)).toEqual(says)
+    expect(await judged(inChunks(text, 7), options)).toEqual(says)
+    expect(await judged(() => inChunks(text, 1000), options)).toEqual(says)
+  })
+
+  test('are about signatures that Node takes too', () => {
+    for (const { alg, pk, text, signature } of signed.notes) {
+      const spki = alg === 'ES256' ? '3059301306072a8648ce3d020106082a8648ce3d030107034200' : '302a300506032b6570032100'
+      const key = createPublicKey({ key: Buffer.from(spki + pk, 'hex'), format: 'der', type: 'spki' })
+      const digest = alg === 'ES256' ? 'sha256' : null
+      expect(verifySignature(digest, Buffer.from(text), key, Buffer.from(signature, 'hex'))).toBe(true)
+      expect(verifySignature(digest, Buffer.from(`${text} `), key, Buffer.from(signature, 'hex'))).toBe(false)
+    }
+  })
+
+  test('give no verdict without WebCrypto', async () => {
+    const { text, keys, receipts } = signed.cases.find(({ name }) => name === 'ES256: signed') ?? expect.fail('no case')
+    vi.stubGlobal('crypto', {})
+    try {
+      expect(await judged(text, { keys, receipts })).toEqual({ error: { code: 'no_crypto', line: null } })
+    } finally {
+      vi.unstubAllGlobals()
+    }
   })
 })
 

@@ -48,8 +48,8 @@ def judge(rows):
 
 checked = 0
 for case in json.loads((pathlib.Path(__file__).parent / "verify.json").read_text()):
-    if "error" in case["says"]:
-        continue  # how text is read is the program's own affair
+    if "error" in case["says"] or "of" in case:
+        continue  # how text is read is the program's own affair; what was signed is signed.py's
     chains = {}
     for line in filter(str.strip, case["text"].splitlines()):
         row = json.loads(line)
