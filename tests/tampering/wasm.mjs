@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Each kind of tampering, each instance of it, by the verifier of the browser's wasm and by `nymtrail/verify`, which
-// have no receipts. A test is a class.
+// Each kind of tampering, each instance of it, by the verifier of the browser's wasm, which has nothing but rows, and by
+// `nymtrail/verify`: alone, with what devices signed, and with the collector's receipts. A test is a class.
 // Reads what `cargo test --test tampering` leaves in target/tmp/tampering. The last line is: N passed, M failed
 import { createReadStream, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -59,9 +59,16 @@ async function byEngine(Checker, kind) {
 }
 
 /** What `nymtrail/verify` says of the whole file, in its order. */
-async function byFile(verify, kind) {
-  const { chains } = await verify(() => createReadStream(join(files, kind, 'rows.ndjson')))
+async function byFile(verify, kind, options) {
+  const { chains } = await verify(() => createReadStream(join(files, kind, 'rows.ndjson')), options)
   return new Map(chains.map((found) => [found.chain, found]))
+}
+
+/** The same with what devices signed, or with the collector's receipts. */
+const byNotes = (verify, kind) => byFile(verify, kind, { receipts: readFileSync(join(files, kind, 'notes.ndjson')) })
+const byReceipts = (verify, kind) => {
+  const keys = readFileSync(join(files, kind, 'key'), 'utf8').trim()
+  return byFile(verify, kind, { keys, receipts: readFileSync(join(files, kind, 'receipts.ndjson')) })
 }
 
 /** What it says of chains that are sorted, few at a time, so that most are checked without being held. */
@@ -75,10 +82,13 @@ async function bySorted(verify, kind) {
   return said
 }
 
-/** Whether word, place and class are those expected; a chain without rows is not spoken of. */
-function agrees({ verdict, first_bad = null, class: damage = null }, found) {
+/** Whether word, place, class and level are those expected; a chain of which nothing is known is not spoken of. */
+function agrees({ verdict, level = 'chained', missing_tail, first_bad = null, class: damage = null }, found) {
   if (verdict === null) return !found
-  return found?.verdict === verdict && found.first_bad === first_bad && found.class === damage
+  const isWord = found?.verdict === verdict && found.first_bad === first_bad && found.class === damage
+  return (
+    isWord && (found.level ?? 'chained') === level && (verdict !== 'truncated' || found.missing_tail === missing_tail)
+  )
 }
 
 if (!existsSync(join(files, 'honest', 'expected.ndjson'))) {
@@ -89,16 +99,22 @@ const began = performance.now()
 const Checker = await verifier()
 const [classes, wrong, instances] = [new Set(), new Map(), new Set()]
 const { verify } = await import('../../dist/verify.js')
-const homes = [(kind) => byEngine(Checker, kind), (kind) => byFile(verify, kind), (kind) => bySorted(verify, kind)]
-for (const [home, kind] of homes.flatMap((home) => ['tampered', 'honest'].map((kind) => [home, kind]))) {
+const homes = [
+  ['alone', (kind) => byEngine(Checker, kind)],
+  ['alone', (kind) => byFile(verify, kind)],
+  ['alone', (kind) => bySorted(verify, kind)],
+  ['signed', (kind) => byNotes(verify, kind)],
+  ['receipted', (kind) => byReceipts(verify, kind)],
+]
+for (const [[what, home], kind] of homes.flatMap((home) => ['tampered', 'honest'].map((kind) => [home, kind]))) {
   const said = await home(kind)
   await each(kind, 'expected.ndjson', (expected) => {
     classes.add(expected.class)
     instances.add(`${expected.class}#${expected.instance}`)
     const found = said.get(expected.chain)
     said.delete(expected.chain)
-    if (!agrees(expected.alone, found))
-      wrong.set(expected.class, { expected, found, count: (wrong.get(expected.class)?.count ?? 0) + 1 })
+    if (!agrees(expected[what], found))
+      wrong.set(expected.class, { what, expected, found, count: (wrong.get(expected.class)?.count ?? 0) + 1 })
   })
   if (said.size) wrong.set(`chains that nobody made, ${kind}`, { found: [...said.values()][0], count: said.size })
 }

@@ -238,18 +238,27 @@ impl Known {
         if checkpoint.size != size || checkpoint.root.hex() != root {
             return found.wrong(Class::Forged, size);
         }
-        self.add(by, chain, &checkpoint, note, false);
+        let signed = (by == By::Collector).then(|| judge(&note, &self.keys));
+        self.add(chain, &checkpoint, note, signed, false);
     }
 
-    fn add(&mut self, by: By, chain: String, &Checkpoint { size, root, .. }: &Checkpoint, note: Note, given: bool) {
+    /// Adds a checkpoint, and what the keys say of it if it is the collector's; a device's key is not known yet.
+    fn add(
+        &mut self,
+        chain: String,
+        &Checkpoint { size, root, .. }: &Checkpoint,
+        note: Note,
+        by: Option<Signed>,
+        given: bool,
+    ) {
         let found = self.findings.chains.entry(chain.clone()).or_default();
-        let signed = if by == By::Device { Signed::ByAnother } else { judge(&note, &self.keys) };
-        match signed {
-            Signed::Badly => return found.wrong(Class::Forged, size),
-            Signed::ByAnother if by == By::Collector => found.unchecked += 1,
+        match by {
+            Some(Signed::Badly) => return found.wrong(Class::Forged, size),
+            Some(Signed::ByAnother) => found.unchecked += 1,
             _ => {}
         }
         let agrees = (size == 0).then(|| root == empty_root());
+        let (by, signed) = by.map_or((By::Device, Signed::ByAnother), |signed| (By::Collector, signed));
         let entry = Entry { by, size, root, signed, asks: 0..0, agrees, given, logged: false, note };
         // By size, and those of one size as they came.
         let entries = self.entries.entry(chain).or_default();
@@ -267,7 +276,8 @@ impl Known {
         for (note, checkpoint) in std::mem::take(&mut self.given) {
             let Some((deployment, chain)) = checkpoint.deployment_and_chain() else { continue };
             let is_ours = self.deployment.as_ref().is_none_or(|ours| ours == deployment);
-            let by_collector = judge(&note, &self.keys) != Signed::ByAnother;
+            let signed = judge(&note, &self.keys);
+            let by_collector = signed != Signed::ByAnother;
             let by_device = note.signatures.iter().any(|line| line.name == checkpoint.origin);
             if !is_ours || !(by_collector || by_device) {
                 self.findings.unchecked += 1;
@@ -275,11 +285,11 @@ impl Known {
             }
             let chain = chain.to_owned();
             if by_device {
-                self.add(By::Device, chain.clone(), &checkpoint, note.clone(), true);
+                self.add(chain.clone(), &checkpoint, note.clone(), None, true);
             }
             if by_collector {
                 self.findings.chains.entry(chain.clone()).or_default().checkpoints += 1;
-                self.add(By::Collector, chain, &checkpoint, note, true);
+                self.add(chain, &checkpoint, note, Some(signed), true);
             }
         }
         for entries in self.entries.values_mut() {

@@ -52,6 +52,7 @@ impl Files {
     fn new(name: &str) -> Self {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tampering").join(name);
         std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("key"), signer().vkey().to_string()).unwrap();
         let file = |name: &str| BufWriter::new(std::fs::File::create(dir.join(name)).unwrap());
         let (rows, receipts, notes) = (file("rows.ndjson"), file("receipts.ndjson"), file("notes.ndjson"));
         let (checkpoints, expected) = (file("checkpoints.ndjson"), file("expected.ndjson"));
