@@ -4,14 +4,24 @@
  */
 import { pageContext } from './context.js'
 import type { Call, Core, CoreClass, Host } from './core.js'
-import { type Code, say } from './errors.js'
+import { type Code, message, say } from './errors.js'
 import { makeLedger } from './ledger.js'
 import { forgetMatches, guessable, readIdentifier } from './normalise.js'
 import { isConsent, type Settings } from './options.js'
 import { isName, isRefusal, lostBy, RING, writeProps } from './props.js'
 import { type EpochKeeper, keepEpochs } from './salt.js'
 import { makeTransport, type Transport } from './transport.js'
-import type { Activity, ConsentState, DropReason, IdentifyOptions, Props, ReadyState, Row, Trail } from './types.js'
+import type {
+  Activity,
+  ConsentState,
+  Described,
+  DropReason,
+  IdentifyOptions,
+  Props,
+  ReadyState,
+  Row,
+  Trail,
+} from './types.js'
 import { within } from './within.js'
 
 /** Calls that may wait for the core, which takes milliseconds, or seconds when the salt is slow. */
@@ -23,6 +33,15 @@ const START_LIMIT = 10_000
 /** How long the core may take to answer: for a question, and for a check of everything. */
 const ANSWER_LIMIT = 30_000
 const CHECK_LIMIT = 120_000
+
+/** What strict mode throws: what the page's code does wrong, and not what the network or the salt is short of. */
+const THROWN = /^(?!overflow|no_epoch_key)/
+
+function complain(code: Code): never {
+  throw Object.assign(new Error(`[nymtrail] ${code}: ${message(code)}`), { code })
+}
+
+const nothing = () => {}
 
 const isEvent = (call: Call | undefined): boolean => !!call && call[0] !== 'reset'
 
@@ -57,15 +76,17 @@ export function makeTrail(
   /** The epochs document, until the core has it. */
   let epochs: string | undefined
   let reminded = false
+  /** A call of the page is running. */
+  let calling = false
+  /** What is wrong with it. */
+  let objection: Code | undefined
+  const write = settings.schema?.write ?? writeProps
 
   // ---- What the page gets to see -----------------------------------------------------------------------------
 
   function emit(activity: Activity) {
     // Later, so that the hook can neither slow down a call nor come between its steps.
-    if (debug)
-      void Promise.resolve(activity)
-        .then(debug)
-        .catch(() => {})
+    if (debug) void Promise.resolve(activity).then(debug).catch(nothing)
   }
 
   /** Says so: each time to the hook, once to the console. */
@@ -74,6 +95,14 @@ export function makeTrail(
     if (warned.has(code)) return
     warned.add(code)
     say('warn', code)
+  }
+
+  /** Says so, and in strict mode throws it: from the call, or, if that is over, for the page to see as uncaught. */
+  function object(code: Code) {
+    warn(code)
+    if (!settings.strict || !THROWN.test(code)) return
+    if (calling) objection = code
+    else setTimeout(() => complain(code))
   }
 
   function drop(reason: DropReason, count = 1) {
@@ -104,18 +133,26 @@ export function makeTrail(
   }
 
   /** A call that names an event: dropped, refused, or made into a {@link Call}. */
-  function event(props: unknown, make: (json: string) => Call | Code) {
+  function event(of: Described, name: string | undefined, props: unknown, make: (json: string) => Call | Code) {
+    const nested = calling
+    calling = true
+    objection = undefined
     guard(() => {
       if (broken === 'closed') warn(broken)
       if (broken || consent === 'denied') return drop(broken ? 'inert' : 'consent')
-      const json = writeProps(props)
-      const call = isRefusal(json) ? (json as Code) : make(json)
+      const json = write(props, of, name, (code) => {
+        counts.leave(code)
+        object(code)
+      })
+      const call = objection ?? (isRefusal(json) ? (json as Code) : make(json))
       if (typeof call !== 'string') return submit(call)
-      warn(call)
+      object(call)
       const lost = lostBy(call)
       if (lost) drop(lost)
       else counts.reject(call)
     })
+    calling = nested
+    if (objection) complain(objection)
   }
 
   function submit(call: Call) {
@@ -152,8 +189,10 @@ export function makeTrail(
       // The tuple's first item says which arguments follow, which TypeScript cannot tell from a spread.
       const target = core as unknown as Record<string, (...values: string[]) => string | undefined>
       const code = atWork(() => target[method]?.(...values))
-      if (code) warn(code as Code)
-      else if (isEvent(call)) counts.took()
+      if (code) {
+        object(code as Code)
+        if (code === 'audience_profile') counts.reject(code)
+      } else if (isEvent(call)) counts.took()
     } catch {
       if (isEvent(call)) drop('inert')
       fail('internal')
@@ -161,7 +200,7 @@ export function makeTrail(
   }
 
   function subject(namespace: 'user' | 'group', id: unknown, traits?: Props, options?: IdentifyOptions) {
-    event(traits, (json) => {
+    event(namespace, undefined, traits, (json) => {
       const found = readIdentifier(id, options?.type)
       const warns = settings.warnGuessable && found && guessable(found)
       forgetMatches()
@@ -349,16 +388,17 @@ export function makeTrail(
   /** Why there was no answer. */
   const why = (): Code => (live ? (navigator.onLine === false ? 'offline' : 'timeout') : reason())
 
+  if (settings.signal) void Promise.resolve(settings.signal).then(settings.onPrivacySignal).catch(nothing)
   if (!broken && consent === 'granted') guard(start)
 
   return {
     track: (name: string, props?: Props) =>
-      event(props, (json) => (isName(name) ? ['capture', 'track', name, json, ''] : 'invalid_name')),
+      event('track', name, props, (json) => (isName(name) ? ['capture', 'track', name, json, ''] : 'invalid_name')),
 
     page: (name, props) =>
-      event(props, (json) => {
+      event('page', name, props, (json) => {
         if (name !== undefined && !isName(name)) return 'invalid_name'
-        return ['capture', 'page', name ?? '', json, pageContext()]
+        return ['capture', 'page', name ?? '', json, pageContext(settings.query)]
       }),
 
     identify: (id, traits, options) => subject('user', id, traits, options),

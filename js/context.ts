@@ -29,13 +29,16 @@ function identifying(text: string): boolean {
 
 const reduce = (text: string): string => (identifying(text) ? ':id' : text)
 
-/** Origin and path with ids replaced; query and fragment go but for `utm_*`. None for pages that are not on the web. */
-export function reduceUrl(address: string): string | undefined {
+/**
+ * Origin and path with ids replaced; query and fragment go but for `utm_*` and the parameters in `kept`, whose values are
+ * reduced likewise. None for pages that are not on the web.
+ */
+export function reduceUrl(address: string, kept: readonly string[] = []): string | undefined {
   const url = parse(address)
   if (!url) return
   // What follows a semicolon is a session id more often than not.
   const path = url.pathname.split('/').map((segment) => reduce(segment.split(';')[0] ?? ''))
-  const campaign = [...url.searchParams].filter(([name]) => /^utm_[a-z_]+$/.test(name))
+  const campaign = [...url.searchParams].filter(([name]) => /^utm_[a-z_]+$/.test(name) || kept.includes(name))
   const query = new URLSearchParams(campaign.map(([name, value]) => [name, reduce(value)])).toString()
   return (url.origin + path.join('/') + (query && `?${query.replaceAll('%3Aid', ':id')}`)).slice(0, MAX_URL)
 }
@@ -52,8 +55,14 @@ function parse(address: string): URL | undefined {
   }
 }
 
-/** The context of a page view as JSON for the core. A worker has none: its address is that of its script. */
-export function pageContext(): string {
+/**
+ * The context of a page view as JSON for the core. A worker has none: its address is that of its script.
+ *
+ * @param query - Parameters of the query that are kept.
+ */
+export function pageContext(query: readonly string[]): string {
   const document = theDocument()
-  return document ? JSON.stringify({ url: reduceUrl(location.href), ref: reduceReferrer(document.referrer) }) : ''
+  return document
+    ? JSON.stringify({ url: reduceUrl(location.href, query), ref: reduceReferrer(document.referrer) })
+    : ''
 }

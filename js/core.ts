@@ -2,8 +2,8 @@
 import type { Code } from './errors.js'
 import type { IdentifierType, Receipt, Signer, Stats, Verdict } from './types.js'
 
-/** Counts as the core knows them: it has no `inert`. */
-export type CoreStats = Omit<Stats, 'dropped'> & { dropped: Partial<Stats['dropped']> }
+/** Counts as the core knows them: it has no `inert`, and no schema. */
+export type CoreStats = Omit<Stats, 'dropped' | 'properties'> & { dropped: Partial<Stats['dropped']> }
 
 /** The core of one client. A method that answers with a string answers `''` for success, else a code. */
 export interface Core {

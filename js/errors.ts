@@ -13,9 +13,15 @@ export const MESSAGES = {
   unserialisable: 'properties hold a cycle, a BigInt or a getter that throws; event dropped',
   too_large: 'an event may have 16 KiB; event dropped',
   closed: 'this client is closed; create a new one',
+  // What a schema and the strict mode keep out.
+  unknown_schema: 'an event is not in the schema; event dropped; declare it there',
+  undeclared_property: 'a property is not in the schema and was left out; declare it there',
+  wrong_property: 'a property is not of its declared type, or missing; it was left out',
+  scrubbed: 'strict mode: a name or property looks like personal data; event dropped',
   // Consent.
   consent_pending: "events wait in memory; call consent('granted') or consent('denied')",
   consent_denied: 'nothing is recorded without consent; Global Privacy Control and Do Not Track deny it',
+  audience_profile: "the audience profile has no identify() and group(); use profile 'product', after consent",
   erase_failed: 'not everything could be deleted; call erase() again',
   // Pseudonyms.
   no_salt: 'identify() and group() need the option salt; nothing is recorded',

@@ -7,6 +7,8 @@ export interface Ledger {
   drop(reason: DropReason, count: number): void
   /** A call refused for wrong use. */
   reject(code: string): void
+  /** A property that a schema kept out. */
+  leave(code: string): void
   /** An event that the core took. */
   took(): void
   /** The core's own counts, which replace those kept for it here. */
@@ -32,6 +34,10 @@ const none = (): Record<DropReason, number> => ({
 export function makeLedger(): Ledger {
   const dropped = none()
   const rejected: Record<string, number> = {}
+  const properties: Record<string, number> = {}
+  const more = (table: Record<string, number>, code: string) => {
+    table[code] = (table[code] ?? 0) + 1
+  }
   let lost = 0
   let known: CoreStats | undefined
   // Taken since `known`: where they are now, only the core can say, so they count as waiting.
@@ -41,9 +47,8 @@ export function makeLedger(): Ledger {
       dropped[reason] += count
       lost += count
     },
-    reject(code) {
-      rejected[code] = (rejected[code] ?? 0) + 1
-    },
+    reject: (code) => more(rejected, code),
+    leave: (code) => more(properties, code),
     took() {
       since++
     },
@@ -67,7 +72,7 @@ export function makeLedger(): Ledger {
         pseudonym_failures: 0,
         receipts: { kept: 0, signed: 0, contradicted: 0 },
       }
-      const core = { ...zero, dropped: {}, rejected: {}, storage: 'none' as const, ...known }
+      const core = { ...zero, dropped: {}, rejected: {}, properties: {}, storage: 'none' as const, ...known }
       return {
         ...core,
         captured: core.captured + since + queued + lost,
@@ -75,6 +80,7 @@ export function makeLedger(): Ledger {
         storage: live ? core.storage : 'none',
         dropped: add(dropped, core.dropped),
         rejected: add(rejected, core.rejected),
+        properties: { ...properties },
       }
     },
   }

@@ -1,7 +1,7 @@
 import { json } from './endpoints/json.js'
 import type { Code } from './errors.js'
 import { baseAddress } from './page.js'
-import type { Activity, ConsentState, Detector, Endpoint, Options } from './types.js'
+import type { Activity, ConsentState, Detector, Endpoint, Options, PrivacySignal, Schema } from './types.js'
 
 /** Options that were read and checked. */
 export interface Settings {
@@ -12,6 +12,15 @@ export interface Settings {
   /** Address of the epochs document. */
   saltUrl?: string
   consent: ConsentState
+  /** The signal that has denied it. */
+  signal?: PrivacySignal | undefined
+  onPrivacySignal?: ((signal: PrivacySignal) => unknown) | undefined
+  /** What may be recorded; none: anything. */
+  schema?: Schema | undefined
+  /** Throw what is refused. */
+  strict: boolean
+  /** Parameters of a page's query that are kept. */
+  query: readonly string[]
   /** Whether to say that an identifier can be guessed. */
   warnGuessable: boolean
   debug?: ((activity: Activity) => unknown) | undefined
@@ -52,6 +61,11 @@ export function readOptions(options: Options): Settings | Refused {
       period = 'day',
       flush = {},
       limits = {},
+      query = [],
+      profile = 'product',
+      schema,
+      strict = false,
+      onPrivacySignal,
       debug,
     } = options
 
@@ -62,6 +76,16 @@ export function readOptions(options: Options): Settings | Refused {
     const endpoint = typeof target === 'string' ? json(webUrl(target)) : target
     if (typeof endpoint.encode !== 'function' || typeof endpoint.settle !== 'function' || !endpoint.limits) wrong()
     if (!endpoint.browserSafe && options.proxied !== true) wrong('endpoint_needs_proxy')
+
+    option = 'profile'
+    const audience = profile === 'audience'
+    if (!audience && profile !== 'product') wrong()
+
+    option = 'schema'
+    if (schema && typeof schema.write !== 'function') wrong()
+
+    option = 'query'
+    if (query.some((name) => typeof name !== 'string')) wrong()
 
     option = 'salt'
     const secret = salt && typeof salt === 'object' && 'secret' in salt ? salt.secret : undefined
@@ -75,26 +99,33 @@ export function readOptions(options: Options): Settings | Refused {
     if (!['day', 'week', 'month', 'never'].includes(period)) wrong()
 
     option = 'identifiers'
-    const names = identifiers.map((name) => (typeof name === 'string' ? encodeURIComponent(name) : wrong()))
+    const names = [...identifiers, ...(schema?.identifiers ?? [])].map((name) =>
+      typeof name === 'string' ? encodeURIComponent(name) : wrong(),
+    )
 
     option = 'scrub'
     if (Object.keys(scrub).some((name) => !DETECTORS.includes(name as Detector))) wrong()
     /** A bit for each that is switched off. */
-    const off = DETECTORS.reduce((bits, name, at) => bits | (scrub[name] === false ? 1 << at : 0), 0)
+    const off = DETECTORS.reduce((bits, name, at) => bits | (scrub[name] === false ? 1 << at : 0), strict ? 256 : 0)
 
     option = 'debug'
     if (debug !== undefined && typeof debug !== 'function') wrong()
 
+    option = 'onPrivacySignal'
+    if (onPrivacySignal !== undefined && typeof onPrivacySignal !== 'function') wrong()
+
     option = 'consent'
     let { consent = 'pending' } = options
     if (!isConsent(consent)) wrong()
-    if (consent !== 'granted' && privacySignal()) consent = 'denied'
+    // In the audience profile `granted` is what the site claims an exemption for, and not what the visitor has said.
+    const signal = audience || consent !== 'granted' ? privacySignal() : undefined
+    if (signal) consent = 'denied'
 
     const within = (limit: number | undefined, value: number) => Math.min(limit ?? value, value)
     // As src/core/config.rs reads it.
     const config = [
       deployment,
-      saltUrl ? 'salt' : secret ? 'secret' : 'random',
+      audience ? profile : saltUrl ? 'salt' : secret ? 'secret' : 'random',
       secret?.toLowerCase() ?? '-',
       pin?.toLowerCase() ?? '-',
       period,
@@ -112,9 +143,14 @@ export function readOptions(options: Options): Settings | Refused {
       deployment,
       endpoint,
       config,
-      ...(saltUrl && { saltUrl }),
+      ...(saltUrl && !audience && { saltUrl }),
       consent,
-      warnGuessable: !!salt && !options.acknowledgeGuessable,
+      signal,
+      onPrivacySignal,
+      schema,
+      strict,
+      query,
+      warnGuessable: !!salt && !audience && !options.acknowledgeGuessable,
       debug,
     }
   } catch (reason) {
@@ -135,7 +171,7 @@ function webUrl(address: unknown): string {
 }
 
 /** Global Privacy Control or Do Not Track. */
-function privacySignal(): boolean {
+function privacySignal(): PrivacySignal | undefined {
   const { globalPrivacyControl, doNotTrack } = navigator as Navigator & { globalPrivacyControl?: boolean }
-  return globalPrivacyControl === true || doNotTrack === '1'
+  return globalPrivacyControl === true ? 'gpc' : doNotTrack === '1' ? 'dnt' : undefined
 }

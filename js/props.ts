@@ -27,7 +27,7 @@ export const isRefusal = (json: string): boolean => !!json && json[0] !== '{'
 
 /** Why an event refused with this code counts as dropped; undefined: it was wrong use, and no event at all. */
 export const lostBy = (code: string): DropReason | undefined =>
-  code === 'unserialisable' ? 'scrubbed' : code === 'too_large' ? code : undefined
+  code === 'unserialisable' ? 'scrubbed' : code === 'too_large' || code === 'unknown_schema' ? code : undefined
 
 /** Whether `name` can name an event. The core has the last word; this keeps wrong and huge ones from waiting for it. */
 export const isName = (name: unknown): name is string => typeof name === 'string' && !!name && name.length <= 256

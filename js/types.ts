@@ -224,6 +224,25 @@ export type Detector = 'email' | 'phone' | 'card' | 'iban' | 'ip' | 'token' | 's
 /** Where the key for pseudonyms comes from, see {@link Options.salt}. */
 export type Salt = string | URL | { secret: string }
 
+/** What a browser says for its visitor: Global Privacy Control, or Do Not Track. */
+export type PrivacySignal = 'gpc' | 'dnt'
+
+/** Whose properties: an event's, a page view's, or the traits of a user or a group. */
+export type Described = 'track' | 'page' | 'user' | 'group'
+
+/** What may be recorded, as `schema()` of `nymtrail/schema` returns it. */
+export interface Schema<Events = unknown> {
+  /** Properties that become pseudonyms. */
+  readonly identifiers: readonly string[]
+  /**
+   * What is declared of these properties as JSON, `''` for none, or why nothing is.
+   * @param left - Is told of each property that is left out, and why: once for each.
+   */
+  write(props: unknown, of: Described, name: string | undefined, left: (code: Code) => void): string
+  /** The types of the events; there is no such member. */
+  readonly events?: Events
+}
+
 /** Options of `createTrail()`. They are read once; later calls with the same deployment return the first client. */
 export interface Options {
   /** The deployment's name, 1 to 64 of `a-z 0-9 . _ -`; pseudonyms of two deployments never match. */
@@ -239,9 +258,28 @@ export interface Options {
   salt?: Salt | undefined
   /**
    * Consent to begin with, default `pending`. Global Privacy Control and Do Not Track turn anything but `granted` into
-   * `denied`.
+   * `denied`, and that too in the profile `audience`, where it is not the visitor who has said so.
    */
   consent?: ConsentState | undefined
+  /**
+   * What may be recorded of a person; docs/PRIVACY.md says what each rests on.
+   * - `product` (default): everything, for use after consent.
+   * - `audience`: counting visits. `identify()` and `group()` are refused (`audience_profile`), declared identifiers left
+   *   out, no salt is fetched, and no id, not even a chain's, is longer than a visit.
+   */
+  profile?: 'product' | 'audience' | undefined
+  /** Called once, later, if a signal of the browser has denied consent: some laws want that to be shown. */
+  onPrivacySignal?: ((signal: PrivacySignal) => unknown) | undefined
+  /**
+   * The only events and properties that are recorded: what `schema()` of `nymtrail/schema` returns. Another event is
+   * dropped (`unknown_schema`), another property left out and counted in {@link Stats.properties}.
+   */
+  schema?: Schema | undefined
+  /**
+   * For development: a call that is refused, or of which something would be taken out, throws an Error that says the code
+   * and never a value; one that had to wait for consent or core throws it later, uncaught. Default `false`: nothing throws.
+   */
+  strict?: boolean | undefined
   /** Names of properties whose values become pseudonyms of their own. Default none. */
   identifiers?: readonly string[] | undefined
   /**
@@ -249,6 +287,8 @@ export interface Options {
    * versions of four numbers (`{ ip: false }`). What was passed to `identify()` is found all the same.
    */
   scrub?: Partial<Record<Detector, boolean>> | undefined
+  /** Parameters that are kept of the query in a page's address, beside `utm_*`. Default none. */
+  query?: readonly string[] | undefined
   /** Says that you know that pseudonyms of e-mails, phones and IPs can be guessed. Default `false`: warns once. */
   acknowledgeGuessable?: boolean | undefined
   /** SHA-256 commitment to the first epoch's salt, 64 hex digits, so that not even the first fetch is taken on trust. */
@@ -387,6 +427,8 @@ export interface Stats {
   dropped: Record<DropReason, number>
   /** Calls refused for wrong use, by code; not counted as captured. */
   rejected: Record<string, number>
+  /** Properties that the schema kept out in this page: `undeclared_property`, `wrong_property`. */
+  properties: Record<string, number>
   /** Where events are kept now. */
   storage: 'indexeddb' | 'memory' | 'none'
   /** Chains begun. */
@@ -444,7 +486,7 @@ export interface Trail<Events extends EventMap<Events> = Record<string, Props>> 
   track<Name extends keyof Events & string>(name: Name, ...props: PropsOf<Events[Name]>): void
   /**
    * Records a page view with the page's URL and referrer, both reduced: path segments that look like an id become
-   * `:id`, query and fragment go but for `utm_*`, the referrer keeps its origin.
+   * `:id`, query and fragment go but for `utm_*` and the option `query`, the referrer keeps its origin.
    * @param name - A name for the kind of page, 1 to 128 characters; default none.
    * @example `trail.page()`
    */

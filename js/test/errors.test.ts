@@ -61,7 +61,7 @@ describe('what the core answers', () => {
     const counts = written('src/core/stats.rs', 'pub fn json')
     const reasons = [...between(types, 'type DropReason =', '\n\n').matchAll(/'(\w+)'/g)].map(([, reason]) => reason)
     // Those are counted by the client alone.
-    const own = ['rejected', 'storage', 'consent', 'unknown_schema', 'inert', 'receipts']
+    const own = ['rejected', 'storage', 'consent', 'unknown_schema', 'inert', 'receipts', 'properties']
     expect(counts.length).toBeGreaterThan(10)
     expect(sorted([...inTypes('Stats'), ...reasons])).toEqual(sorted([...counts, ...own]))
   })

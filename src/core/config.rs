@@ -18,6 +18,8 @@ pub enum Mode {
     Salt,
     /// Salts derived from one static secret: the weakest form.
     Secret([u8; 32]),
+    /// The audience profile: no pseudonyms, no id of the device, and nothing SDK-made lasts longer than a visit.
+    Audience,
 }
 
 /// When a batch is due, whichever comes first.
@@ -57,6 +59,8 @@ pub struct Config {
     pub period: Period,
     /// Detectors that are switched off; default none.
     pub off: Off,
+    /// What the scrubber would change is refused instead, for a page under development.
+    pub strict: bool,
     /// Properties that hold identifiers: they become pseudonyms.
     pub identifiers: Vec<String>,
     /// When a batch is due.
@@ -67,8 +71,8 @@ pub struct Config {
 
 impl Config {
     /// Reads the configuration from words: deployment, mode, secret, pin, period, flush count, bytes, age and
-    /// pause in ms, limits of rows and bytes, detectors to switch off as bits, and the names
-    /// of identifiers, percent-encoded. `-` stands for a default.
+    /// pause in ms, limits of rows and bytes, detectors to switch off as bits, with 256 for
+    /// `strict`, and the names of identifiers, percent-encoded. `-` stands for a default.
     ///
     /// # Errors
     /// [`Code::InvalidConfig`].
@@ -92,6 +96,7 @@ impl Config {
         let mode = match mode {
             None | Some("random") => Mode::Random,
             Some("salt") => Mode::Salt,
+            Some("audience") => Mode::Audience,
             Some("secret") => Mode::Secret(hex::decode(secret?)?),
             _ => return None,
         };
@@ -107,12 +112,13 @@ impl Config {
         let flush =
             Flush { count: number(50)?, bytes: number(48 * 1024)?, age_ms: number(5_000)?, pause_ms: number(50)? };
         let limits = Limits { rows: number(10_000)?, bytes: number(10_000_000)? };
-        let off = Off(words.number().unwrap_or(0) as u8);
+        let bits = words.number().unwrap_or(0);
+        let (off, strict) = (Off(bits as u8), bits > 255);
         let mut identifiers = Vec::new();
         while let Some(name) = words.text() {
             identifiers.push(scrub::percent_decoded(name).unwrap_or_else(|| name.into()));
         }
-        Some(Self { deployment, mode, pin, period, off, identifiers, flush, limits })
+        Some(Self { deployment, mode, pin, period, off, strict, identifiers, flush, limits })
     }
 }
 
@@ -144,6 +150,8 @@ mod tests {
         let config = Config::parse("a - - - - - - - - - - 6 account order%20no").unwrap();
         assert_eq!(config.identifiers, ["account", "order no"]);
         assert_eq!((config.period, config.limits.rows), (Period::Day, 10_000));
-        assert_eq!(config.off, Off(0b110));
+        assert_eq!((config.off, config.strict), (Off(0b110), false));
+        let config = Config::parse("a audience - - - - - - - - - 257").unwrap();
+        assert_eq!((config.mode, config.off, config.strict), (Mode::Audience, Off(1), true));
     }
 }

@@ -39,6 +39,10 @@ codes! {
     InvalidIdentifier = "invalid_identifier", "the identifier must be a non-empty string of at most 4096 characters; nothing was recorded";
     /// `identify` in `random` mode.
     NoSalt = "no_salt", "identify() and group() record no pseudonym because no salt is configured; set `salt` to an epochs document";
+    /// `identify` or `group` in the audience profile.
+    AudienceProfile = "audience_profile", "the audience profile has no identify() and no group(); nothing was recorded. Use the profile `product`, after consent";
+    /// In strict mode, an event that would have been scrubbed.
+    Scrubbed = "scrubbed", "strict mode: a name or a property looks like personal data; the event was dropped";
     /// No usable epoch key when a pseudonym was asked for.
     NoEpochKey = "no_epoch_key", "no salt of the current epoch is at hand, so events go without a pseudonym; check that the epochs document can be fetched";
     /// An epochs document that cannot be read.

@@ -122,7 +122,8 @@ impl Recorder {
     /// `props` and `context` are JSON objects, or empty.
     ///
     /// # Errors
-    /// [`Code::InvalidName`], [`Code::InvalidProperties`], [`Code::TooLarge`]: the event is dropped.
+    /// [`Code::InvalidName`], [`Code::InvalidProperties`], [`Code::TooLarge`], in strict mode [`Code::Scrubbed`]: the
+    /// event is dropped.
     pub fn capture(
         &mut self,
         kind: EventKind,
@@ -135,11 +136,16 @@ impl Recorder {
         let name = if name.is_empty() && kind != EventKind::Track {
             String::new()
         } else {
-            scrub::name(name, &self.taint, self.config.off)?
+            let scrubbed = scrub::name(name, &self.taint, self.config.off)?;
+            if self.config.strict && scrubbed != name {
+                return Err(Code::Scrubbed);
+            }
+            scrubbed
         };
         self.go_on_or_begin(now, entropy);
-        let props = self.properties(props)?;
-        let context = self.properties(context)?;
+        let props = self.properties(props, self.config.strict)?;
+        // The page's address is not the caller's doing.
+        let context = self.properties(context, false)?;
         let body = self.body(kind, &name, &props, &context);
         if body.len() > MAX_BODY_BYTES {
             return Err(Code::TooLarge);
@@ -155,7 +161,8 @@ impl Recorder {
     /// are looked for in all that is captured later.
     ///
     /// # Errors
-    /// [`Code::NoSalt`] in `random` mode, [`Code::NoEpochKey`] without a salt of the epoch: nothing is recorded.
+    /// [`Code::NoSalt`] in `random` mode, [`Code::AudienceProfile`] in `audience`, [`Code::NoEpochKey`] without a salt of
+    /// the epoch: nothing is recorded.
     pub fn identify(
         &mut self,
         namespace: Namespace,
@@ -239,13 +246,19 @@ impl Recorder {
         }
     }
 
-    /// Whether an event at `now` could not be written to the lane at hand: the epoch has changed.
+    /// Whether an event at `now` could not be written to the lane at hand: the epoch has changed, or in the audience
+    /// profile the visit, as a chain would tell that two visits are one browser's.
     pub fn must_leave_lane(&self, now: u64) -> bool {
+        let Some(lane) = &self.lane else { return false };
+        let Some(visit) = &self.visit else { return true };
         let epoch = self.epoch(now);
-        let visit_is_gone = self.visit.is_none();
-        self.lane
-            .as_ref()
-            .is_some_and(|lane| visit_is_gone || lane.epoch != epoch || lane.published != self.is_published(epoch))
+        lane.epoch != epoch
+            || lane.published != self.is_published(epoch)
+            || self.is_audience() && (!visit.goes_on(now) || visit.began_after(lane.head.t, now))
+    }
+
+    fn is_audience(&self) -> bool {
+        matches!(self.config.mode, Mode::Audience)
     }
 
     /// Whether `epoch` is one of the epochs document, so that a collector knows it.
@@ -305,8 +318,8 @@ impl Recorder {
         (Lane::opened(head, epoch, published, blind), genesis)
     }
 
-    /// Reads, scrubs and pseudonymises an object; no object is an empty one.
-    fn properties(&mut self, text: &str) -> Result<Value, Code> {
+    /// Reads, scrubs and pseudonymises an object; no object is an empty one. `strict`: what is scrubbed is refused.
+    fn properties(&mut self, text: &str, strict: bool) -> Result<Value, Code> {
         if text.is_empty() {
             return Ok(Value::Map(Vec::new()));
         }
@@ -319,7 +332,11 @@ impl Recorder {
                 list.push(entry);
             }
         }
+        let before = if strict { json::to_string(&props) } else { String::new() };
         scrub::properties(&mut props, &self.taint, self.config.off)?;
+        if strict && before != json::to_string(&props) {
+            return Err(Code::Scrubbed);
+        }
         for (name, value) in identifiers {
             let (Value::Text(identifier) | Value::Number(identifier)) = value else { continue };
             self.taint.add(&identifier);
@@ -337,6 +354,7 @@ impl Recorder {
         let made = |salt: &Salt| salt.pseudonym(&self.config.deployment, namespace, epoch, kind, canonical);
         match &self.config.mode {
             Mode::Random => Err(Code::NoSalt),
+            Mode::Audience => Err(Code::AudienceProfile),
             Mode::Salt => self.keyring.salt(epoch).map(made).ok_or(Code::NoEpochKey),
             Mode::Secret(secret) => Ok(made(&Salt::derived(secret, epoch))),
         }
@@ -348,7 +366,7 @@ impl Recorder {
         if !context.entries().is_empty() {
             json::write(context, body.member("c"));
         }
-        body.optional("d", visit.map(|visit| visit.device.as_str()));
+        body.optional("d", visit.filter(|_| !self.is_audience()).map(|visit| visit.device.as_str()));
         body.optional("g", visit.and_then(|visit| visit.group.as_deref()));
         body.text("k", kind.as_str()).optional("n", Some(name));
         if !props.entries().is_empty() {
@@ -452,6 +470,51 @@ mod tests {
         assert!(body.get("u").is_none());
         assert_eq!(json::to_string(body.get("p").unwrap()), r#"{"who":"[id]"}"#);
         assert_eq!(recorder.pseudonym_failures, 2);
+    }
+
+    #[test]
+    fn in_the_audience_profile_nothing_lasts_longer_than_a_visit() {
+        let (mut recorder, mut entropy) = recorder("shop audience - - - - - - - - - - account");
+        let refused = recorder.identify(Namespace::User, Kind::Opaque, "ann-4711", "ann-4711", NOON, &mut entropy);
+        assert_eq!(refused, Err(Code::AudienceProfile));
+        let first = track(&mut recorder, &mut entropy, r#"{"account":"x","who":"ann-4711","n":1}"#, NOON);
+        assert!(first.get("d").is_none() && first.get("u").is_none() && first.get("s").is_some());
+        assert_eq!(json::to_string(first.get("p").unwrap()), r#"{"n":1,"who":"[id]"}"#);
+        assert!(!recorder.must_leave_lane(NOON + visit::IDLE_MS), "the same visit");
+        let later = NOON + 1 + visit::IDLE_MS;
+        assert!(recorder.must_leave_lane(later));
+        // Another page of the new visit finds the lane that was left open.
+        let lane = recorder.lane.take();
+        let second = track(&mut recorder, &mut entropy, "", later);
+        assert_ne!(first.get("s"), second.get("s"));
+        assert!(!recorder.must_leave_lane(later + 1));
+        assert!(!recorder.must_leave_lane(later - 60_000), "a clock set back does not open a chain for each event");
+        recorder.lane = lane;
+        assert!(recorder.must_leave_lane(later + 1), "of an earlier visit");
+    }
+
+    #[test]
+    fn strict_refuses_what_would_be_scrubbed() {
+        let (mut recorder, mut entropy) = recorder(
+            "shop secret 0000000000000000000000000000000000000000000000000000000000000001 - - - - - - - - 256 account",
+        );
+        let mut capture = |name: &str, props: &str| {
+            let context = r#"{"url":"https://shop.example/ann@example.org"}"#;
+            recorder.capture(EventKind::Page, name, props, context, NOON, &mut entropy).err()
+        };
+        for (name, props) in [
+            ("mail ann@example.org", ""),
+            ("n", r#"{"a":"ann@example.org"}"#),
+            ("n", r#"{"ann@example.org":1}"#),
+            ("n", r#"{"a":[{"b":4111111111111111}]}"#),
+            ("n", &format!(r#"{{"a":"{}"}}"#, "x".repeat(257))),
+        ] {
+            assert_eq!(capture(name, props), Some(Code::Scrubbed), "{name} {props}");
+        }
+        // Nor is a declared identifier scrubbed, nor does it matter how JSON was spelled.
+        for (name, props) in [("", ""), ("n", r#"{"account":"ann@example.org","b":1.0, "a":"ok\u0041"}"#)] {
+            assert_eq!(capture(name, props), None, "{name} {props}");
+        }
     }
 
     #[test]

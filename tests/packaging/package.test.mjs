@@ -1,6 +1,6 @@
 // The package as its users meet it: packed, installed, type-checked, bundled by each bundler, and run in a browser.
 import assert from 'node:assert/strict'
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -37,7 +37,9 @@ after(async () => {
 
 describe('the tarball', () => {
   test('holds the built package and nothing else', () => {
-    const stray = packed.files.filter((path) => !/^(dist\/|package\.json$|README\.md$|LICEN[SC]E)/.test(path))
+    const stray = packed.files.filter(
+      (path) => !/^(bin\/nymtrail\.mjs$|dist\/|package\.json$|README\.md$|LICEN[SC]E)/.test(path),
+    )
     assert.deepEqual(stray, [])
     assert.deepEqual(
       packed.files
@@ -139,6 +141,35 @@ describe('Node without a page', () => {
       console.log(JSON.stringify([(await trail.ready()).state, verdict, (await trail.flush()).done, (await trail.stats()).stored]))
       await trail.close()`)
     assert.deepEqual(JSON.parse(printed), ['inert', 'unchecked', false, 0])
+  })
+})
+
+describe('npx nymtrail dictionary', () => {
+  const dictionary = (...args) =>
+    output(join(packed.project, 'node_modules/.bin/nymtrail'), ['dictionary', ...args], { cwd: packed.project })
+  before(() =>
+    writeFileSync(
+      join(packed.project, 'schema.mjs'),
+      `import { flag, identifier, schema } from 'nymtrail/schema'
+       export const unrelated = { declaration: 1 }
+       export const shop = schema({ purpose: 'Repairs', events: { order: { properties: { id: identifier('Its number') } } } })
+       export const admin = schema({ title: 'Back office', events: { login: { properties: { ok: flag('It worked') } } } })`,
+    ),
+  )
+
+  test('prints the schemas that a module exports, as Markdown', () => {
+    const text = dictionary('schema.mjs')
+    assert.match(text, /## track `order`\n\n- Purpose: Repairs\n/)
+    assert.match(text, /\| `id` \| a pseudonym of the epoch, .* \| yes \| Its number \|/)
+    assert.match(text, /^# Back office$/m)
+  })
+  test('as JSON, of one of them', () => {
+    const { format, entries } = JSON.parse(dictionary('schema.mjs', '--json', '--export', 'admin'))
+    assert.deepEqual([format, entries.map(({ name }) => name)], ['nymtrail-dictionary/1', ['login']])
+  })
+  test('says what is wrong, and fails', () => {
+    assert.throws(() => dictionary('schema.mjs', '--export', 'other'), /exports no schema called other/)
+    assert.throws(() => dictionary('none.mjs'), /none\.mjs could not be loaded/)
   })
 })
 

@@ -1,7 +1,6 @@
 // Every byte that leaves the browser and every byte it keeps: what was passed to identify() is nowhere among them.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { gunzipSync, inflateSync } from 'node:zlib'
 import { sleep, until } from '../browsers/page.mjs'
 import { find, forms } from '../canary.mjs'
 import { document } from '../epochs.mjs'
@@ -18,6 +17,7 @@ import {
   verdictOf,
 } from '../scenario.mjs'
 import { dump } from '../storage.mjs'
+import { bytesOf } from '../wire.mjs'
 
 const EMAIL = 'Zoe.Canary+tag@exaemple-canary.org'
 const PHONE = '+49 151 7764 2093'
@@ -26,13 +26,6 @@ const ID = 'kd-QZX-77319-Omikron'
 const SECRETS = [EMAIL, 'zoe.canary', 'exaemple-canary', PHONE, '+4915177642093', '4915177642093', '15177642093', ID]
 
 const SALT = '5a'.repeat(32)
-
-/** A request as one run of bytes, with its body as sent and as unpacked. */
-function bytesOf({ method, url, rawHeaders, body, headers }) {
-  const unpack = { gzip: gunzipSync, deflate: inflateSync }[headers['content-encoding']]
-  const plain = unpack ? unpack(body) : body
-  return Buffer.concat([Buffer.from(`${method} ${url}\n${rawHeaders.join('\n')}\n`), body, Buffer.from('\n'), plain])
-}
 
 /** Passes the secrets wherever a page could pass them, in one page after another. */
 async function visit(profile, site, { afterEpochs = true } = {}) {

@@ -3,35 +3,21 @@ import assert from 'node:assert/strict'
 import { sleep, until } from '../browsers/page.mjs'
 import { assertAddsUp, begin, exportOf, names, scenario, statsOf, track } from '../scenario.mjs'
 import { dump } from '../storage.mjs'
+import { LEAST, TRAPS, touchAll, touched } from '../traps.mjs'
 
-/** Counts every way there is to store, to fetch, to send and to speak to other pages. */
-const TRAPS = `
-window.touched = {}
-const count = (name) => { touched[name] = (touched[name] ?? 0) + 1 }
-const trap = (holder, name, label) => {
-  const original = holder[name]
-  holder[name] = function (...args) { count(label); return original.apply(this, args) }
-}
-for (const name of ['open', 'deleteDatabase', 'databases']) trap(IDBFactory.prototype, name, 'indexedDB.' + name)
-for (const name of ['request', 'query']) trap(LockManager.prototype, name, 'locks.' + name)
-for (const name of ['getItem', 'setItem', 'removeItem']) trap(Storage.prototype, name, 'storage.' + name)
-for (const name of ['open', 'match', 'has', 'keys']) trap(CacheStorage.prototype, name, 'caches.' + name)
-trap(window, 'fetch', 'fetch')
-trap(Navigator.prototype, 'sendBeacon', 'sendBeacon')
-trap(XMLHttpRequest.prototype, 'open', 'XMLHttpRequest')
-for (const name of ['BroadcastChannel', 'WebSocket', 'EventSource', 'Worker', 'SharedWorker', 'Image']) {
-  window[name] = new Proxy(window[name], { construct(target, args) { count(name); return Reflect.construct(target, args) } })
-}
-const cookie = Object.getOwnPropertyDescriptor(Document.prototype, 'cookie')
-Object.defineProperty(Document.prototype, 'cookie', {
-  get() { count('cookie'); return cookie.get.call(this) },
-  set(value) { count('cookie'); cookie.set.call(this, value) },
-})
-`
-const touched = (page) => page.evaluate(() => globalThis.touched)
-
-scenario('the traps see what a client at work touches', async ({ site, profile }) => {
+scenario('the traps see each thing that is touched, and what a client at work touches', async ({ site, profile }) => {
   site.head = TRAPS
+  const control = await profile.open(site.url('/plain'))
+  assert.deepEqual(await touched(control), {})
+  const trapped = await control.evaluate(() => globalThis.trapped)
+  assert.deepEqual(
+    LEAST.filter((name) => !trapped.includes(name)),
+    [],
+    'is not there to be trapped',
+  )
+  assert.deepEqual(await control.evaluate(touchAll), [], 'was touched without being counted')
+  // What the control touches is not there, of which Firefox makes exceptions.
+  profile.pages.splice(profile.pages.indexOf(control), 1)
   const page = await profile.open(site.url('/page'))
   await begin(page, { salt: '/epochs' })
   await track(page, 1)
@@ -54,7 +40,7 @@ scenario('pending: nothing is stored, sent or fetched, and the console says so o
     for (let i = 0; i < 20; i++) trail.track('more')
     trail.reset()
     // Questions do no harm either.
-    await Promise.all([trail.flush(), trail.stats(), trail.verify(), trail.export(), trail.ready()])
+    await Promise.all([trail.flush(), trail.stats(), trail.verify(), trail.export(), trail.receipts(), trail.ready()])
     dispatchEvent(new Event('online'))
   })
   await sleep(1500)
@@ -174,27 +160,141 @@ scenario('erase(): everything is gone, also what an earlier page stored', async 
   assert.deepEqual(page.warnings(), [])
 })
 
-for (const [name, signal] of [
-  [
-    'Global Privacy Control',
-    "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', { get: () => true, configurable: true })",
-  ],
-  ['Do Not Track', "Object.defineProperty(Navigator.prototype, 'doNotTrack', { get: () => '1', configurable: true })"],
+const ALL_CALLS = async () => {
+  const { trail } = globalThis
+  trail.page()
+  trail.identify('ada@example.org', { plan: 'pro' })
+  trail.group('acme')
+  trail.track('one', { n: 1 })
+  trail.reset()
+  await Promise.all([trail.flush(), trail.stats(), trail.verify(), trail.export(), trail.receipts(), trail.ready()])
+  for (const name of ['online', 'pagehide', 'pageshow', 'blur', 'focus']) dispatchEvent(new Event(name))
+  document.dispatchEvent(new Event('visibilitychange'))
+  trail.track('two')
+}
+
+for (const [name, signal, property, value] of [
+  ['Global Privacy Control', 'gpc', 'globalPrivacyControl', true],
+  ['Do Not Track', 'dnt', 'doNotTrack', "'1'"],
 ])
-  scenario(`${name} counts as denied`, async ({ site, profile }) => {
-    site.head = TRAPS + signal
-    const page = await profile.open(site.url('/page'))
-    const state = await begin(page, { consent: undefined, salt: '/epochs' })
-    assert.deepEqual(state, { state: 'inert', code: 'consent_denied' })
-    await track(page, 3)
-    await sleep(500)
-    assert.deepEqual(await touched(page), {})
-    assert.deepEqual(site.requests, [])
-    const stats = await statsOf(page)
-    assert.equal(stats.dropped.consent, 3)
-    assertAddsUp(stats)
-    // What the visitor says to the page itself counts for more.
-    await page.evaluate(() => globalThis.trail.consent('granted'))
-    await track(page, 1, 'chosen-')
-    await until(() => names(site.taken()).includes('chosen-0'), 'an explicit choice')
+  for (const profileName of ['product', 'audience'])
+    scenario(`${name} counts as denied in the profile ${profileName}`, async ({ site, profile }) => {
+      site.head = `${TRAPS}
+        Object.defineProperty(Navigator.prototype, '${property}', { get: () => ${value}, configurable: true })`
+      const page = await profile.open(site.url('/page'))
+      // In the audience profile also against what the site says for the visitor.
+      const consent = profileName === 'audience' ? 'granted' : undefined
+      const state = await page.evaluate(
+        async (options) => {
+          const { createTrail } = globalThis
+          globalThis.shown = []
+          const onPrivacySignal = (signal) => globalThis.shown.push(signal)
+          globalThis.trail = createTrail({ deployment: 'shop', endpoint: '/ingest', onPrivacySignal, ...options })
+          return globalThis.trail.ready()
+        },
+        { salt: '/epochs', flush: { ageMs: 200 }, profile: profileName, ...(consent && { consent }) },
+      )
+      assert.deepEqual(state, { state: 'inert', code: 'consent_denied' })
+      await page.evaluate(ALL_CALLS)
+      await track(page, 3)
+      await sleep(500)
+      assert.deepEqual(await touched(page), {})
+      assert.deepEqual(site.requests, [])
+      assert.deepEqual(await page.evaluate(() => globalThis.shown), [signal])
+      const stats = await statsOf(page)
+      assert.equal(stats.dropped.consent, 8)
+      assertAddsUp(stats)
+      // What the visitor says to the page itself counts for more.
+      await page.evaluate(() => globalThis.trail.consent('granted'))
+      await track(page, 1, 'chosen-')
+      await until(() => names(site.taken()).includes('chosen-0'), 'an explicit choice')
+    })
+
+for (const [name, endpoint] of [
+  ['json', '/ingest'],
+  ['collector, with signed chains', 'collector'],
+])
+  scenario(`withdrawal while another tab is in mid-flush brings nothing back: ${name}`, async ({ site, profile }) => {
+    const start = async (page) => {
+      await page.evaluate(async (endpoint) => {
+        const { createTrail, collector } = globalThis
+        globalThis.trail = createTrail({
+          deployment: 'shop',
+          endpoint: endpoint === 'collector' ? collector('/trail') : endpoint,
+          consent: 'granted',
+          flush: { ageMs: 50 },
+        })
+        await globalThis.trail.ready()
+      }, endpoint)
+    }
+    const sending = () => site.requests.filter(({ method, url }) => method === 'POST' && !url.includes('erase'))
+    // Answers are late, so that the other tab is at any point of its round when it hears of the withdrawal.
+    for (const wait of [0, 5, 20, 60, 150, 400]) {
+      const [page, other] = [await profile.open(site.url('/page')), await profile.open(site.url('/page'))]
+      site.answer = ({ body }) => {
+        const { rows = [] } = JSON.parse(body)
+        return { delay: 300, body: JSON.stringify({ results: rows.map(() => ({ status: 'stored' })) }) }
+      }
+      await start(other)
+      await start(page)
+      const first = site.requests.length
+      await track(other, 5, 'other-')
+      const flushed = other.evaluate(() => globalThis.trail.flush())
+      await until(() => site.requests.length > first, 'a request is on its way')
+      await sleep(wait)
+      await other.evaluate(() => {
+        // At work all the time, also while it hears.
+        globalThis.busy = setInterval(() => globalThis.trail.track('busy'), 1)
+      })
+      await page.evaluate(() => globalThis.trail.consent('denied'))
+      await until(async () => (await dump(page)).databases.length === 0, 'the databases are gone')
+      await until(() => other.evaluate(() => globalThis.trail.consent() === 'denied'), 'the other tab knows')
+      const before = sending().length
+      await flushed
+      await sleep(700)
+      assert.equal(sending().length, before, `no request follows, after ${wait} ms`)
+      assert.deepEqual((await dump(page)).databases, [], `nothing comes back, after ${wait} ms`)
+      assert.deepEqual((await exportOf(other)).rows, [])
+      assertAddsUp(await statsOf(other))
+      await page.page.close()
+      await other.page.close()
+    }
   })
+
+scenario('audience: no device, no user, and a chain and an id for each visit', async ({ site, profile }) => {
+  site.head = `{ const now = Date.now; globalThis.later = 0; Date.now = () => now() + later }`
+  const page = await profile.open(site.url('/page'))
+  await begin(page, { profile: 'audience', salt: '/epochs' })
+  const visit = (prefix) =>
+    page.evaluate((prefix) => {
+      const { trail } = globalThis
+      trail.track(`${prefix}-a`)
+      trail.identify('ada@example.org', { plan: 'pro' })
+      trail.group('acme')
+      trail.track(`${prefix}-b`, { who: 'ada@example.org', where: 'ACME inc.', firm: 'acme' })
+    }, prefix)
+  await visit('first')
+  await page.evaluate(() => {
+    globalThis.later = 31 * 60_000
+  })
+  await visit('second')
+  await page.evaluate(() => globalThis.trail.flush())
+  await until(() => names(site.taken()).includes('second-b'), 'everything is delivered')
+  assert.deepEqual(
+    site.requests.filter(({ path }) => path !== '/ingest'),
+    [],
+    'no salt is fetched',
+  )
+  const rows = site.taken().filter(({ body }) => JSON.parse(body).n)
+  const bodies = rows.map(({ body }) => JSON.parse(body))
+  assert.deepEqual(names(rows), ['first-a', 'first-b', 'second-a', 'second-b'])
+  for (const body of bodies) assert.ok(!('d' in body || 'u' in body || 'g' in body), JSON.stringify(body))
+  const same = (list) => list.map((value) => list.indexOf(value))
+  assert.deepEqual(same(bodies.map(({ s }) => s)), [0, 0, 2, 2])
+  assert.deepEqual(same(rows.map(({ chain }) => chain)), [0, 0, 2, 2])
+  assert.deepEqual(bodies[1].p, { firm: '[id]', where: 'ACME inc.', who: '[email]' })
+  const stats = await statsOf(page)
+  assert.equal(stats.rejected.audience_profile, 4)
+  assertAddsUp(stats)
+  assert.deepEqual(page.warnings(), ['audience_profile'])
+})
