@@ -9,7 +9,18 @@ import { inflate } from './load.js'
 import { type ProofReport, type Report, VerifyError } from './verify/types.js'
 import { Session } from './verify/wasm.js'
 
-export type { ChainReport, DamageClass, ProofReport, Report, VerifyCode } from './verify/types.js'
+export type {
+  ChainReport,
+  CheckpointReport,
+  ContinuityReport,
+  DamageClass,
+  ErasureReport,
+  Level,
+  ProofReport,
+  Report,
+  Verdict,
+  VerifyCode,
+} from './verify/types.js'
 export { VerifyError } from './verify/types.js'
 
 /** Rows as NDJSON: as a whole, or in chunks that may end anywhere. */
@@ -23,6 +34,16 @@ export type Rows =
 
 /** How to verify. */
 export interface VerifyOptions {
+  /** The collector's public keys, as `nymtrail keys show` prints them, from a source you trust. */
+  keys?: string | string[]
+  /**
+   * Checkpoints that were kept elsewhere, signed by the collector (receipts) or by devices: notes, or JSON a line, as `--receipts`
+   * takes them. The rows are compared with them, and each erased row with the operator's log of erasures, if that is among the
+   * rows and signed.
+   */
+  receipts?: string | Uint8Array
+  /** Openings of continuity, each the JSON that `--opening` takes. */
+  openings?: string | string[]
   /**
    * How many rows a chain is known to have, from a receipt or an earlier look: fewer means that its tail was cut off. A number
    * for the only chain there is, or one for each id.
@@ -76,13 +97,13 @@ export async function verify(input: Rows | (() => Rows | Promise<Rows>), options
   let report: Report
   try {
     const isOnce = typeof input !== 'function' && typeof first === 'object' && Symbol.asyncIterator in first
-    report = await check(new Session(wasm, false), isOnce ? kept.while(chunksOf(first)) : chunksOf(first), options)
+    report = await check(begun(wasm, false, options), isOnce ? kept.while(chunksOf(first)) : chunksOf(first), options)
   } catch (error) {
     if (!(error instanceof VerifyError) || error.code !== 'unsorted') throw error
     if (kept.isOver) throw error
-    report = await check(new Session(wasm, true), kept.chunks ? kept.again() : chunksOf(await open()), options)
+    report = await check(begun(wasm, true, options), kept.chunks ? kept.again() : chunksOf(await open()), options)
   }
-  return conclude(report, options.expectSize)
+  return report
 }
 
 /**
@@ -102,6 +123,19 @@ export async function verifyProof(proof: string | Uint8Array, vkeys: string | st
   return new Session(await compiled(), false).prove(bytes, keys) as ProofReport
 }
 
+/** A session that knows what there is beside the rows. */
+function begun(wasm: WebAssembly.Module, anyOrder: boolean, options: VerifyOptions): Session {
+  const { keys = [], receipts, openings = [], expectSize } = options
+  const session = new Session(wasm, anyOrder)
+  for (const key of [keys].flat()) session.tell('key', key)
+  if (receipts !== undefined) session.tell('receipts', receipts)
+  for (const opening of [openings].flat()) session.tell('opening', opening)
+  if (typeof expectSize === 'number') session.tell('size', `${expectSize}`)
+  else for (const [chain, size] of Object.entries(expectSize ?? {})) session.tell('size', `${chain}=${size}`)
+  session.begin()
+  return session
+}
+
 type Chunks = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>
 
 async function check(session: Session, chunks: Chunks, { signal }: VerifyOptions): Promise<Report> {
@@ -114,7 +148,7 @@ async function check(session: Session, chunks: Chunks, { signal }: VerifyOptions
         signal?.throwIfAborted()
         since = performance.now()
       }
-  return session.finish() as Report
+  return (await session.finish()) as Report
 }
 
 /** The input as chunks. Browsers without iterable streams are read through a reader. */
@@ -177,45 +211,3 @@ class Kept {
     if (rest) yield* { [Symbol.asyncIterator]: () => rest }
   }
 }
-
-/** The report, with its chains compared with the sizes they are known to have had. An erasure that was not finished is named last. */
-function conclude(report: Report, expected: VerifyOptions['expectSize']): Report {
-  if (expected !== undefined) expectSizes(report, expected)
-  const isHalf = report.chains.some(({ half_erased }) => half_erased > 0)
-  return isHalf && report.verdict === 'holds' ? { ...report, verdict: 'half_erased' } : report
-}
-
-/** Compares the chains with the sizes they are known to have had. */
-function expectSizes(report: Report, expected: number | Readonly<Record<string, number>>) {
-  const [only, ...others] = report.chains
-  if (typeof expected === 'number' && (!only || others.length)) throw new VerifyError('which_chain')
-  const sizes = typeof expected === 'number' ? { [only?.chain ?? '']: expected } : expected
-  const words = new Set(report.chains.map(({ verdict }) => verdict))
-  for (const [id, size] of Object.entries(sizes)) {
-    const known = report.chains.find(({ chain }) => chain === id)
-    const missing = size - (known?.top ?? 0)
-    if (missing <= 0) continue
-    const chain = known ?? gone(id)
-    if (!known) report.chains.push(chain)
-    chain.missing_tail = missing
-    if (chain.verdict === 'holds') chain.verdict = known ? 'truncated' : 'dropped'
-    words.add(known ? 'truncated' : 'dropped')
-  }
-  report.verdict = (['tampered', 'dropped', 'truncated'] as const).find((word) => words.has(word)) ?? 'holds'
-}
-
-const gone = (chain: string): Report['chains'][number] => ({
-  chain,
-  verdict: 'holds',
-  rows: 0,
-  top: 0,
-  erased: 0,
-  half_erased: 0,
-  bad_link: 0,
-  no_genesis: 0,
-  gaps: 0,
-  forks: 0,
-  time_back: 0,
-  first_bad: null,
-  class: null,
-})

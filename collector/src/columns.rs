@@ -9,6 +9,7 @@
 
 use nymtrail::core::hex;
 use nymtrail::core::row::{MAX_INTEGER, Row};
+pub use nymtrail_verify::report::Found;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,27 +20,12 @@ const PREFIX: &str = "nt_";
 const NAMES: [&str; 8] = ["chain", "seq", "link", "t", "gprev", "salt", "body", "bc"];
 const BODY: Place = Place::Column(6);
 
-/// How many rows were found in which form, and how much held none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// Rows with the columns as they are: `chain`, `seq` and so on.
-    pub plain: u64,
-    /// Rows with the columns named `nt_chain`, `nt_seq` and so on.
-    pub named: u64,
-    /// Rows in lists of attributes, as OTLP writes them: `{"key":"nt_chain","value":{"stringValue":"…"}}`.
-    pub attributes: u64,
-    /// Lines without a row, and members of a list without one where other members have one.
-    pub without: u64,
-}
-
-impl Found {
-    fn count(&mut self, form: Form) {
-        *match form {
-            Form::Plain => &mut self.plain,
-            Form::Named => &mut self.named,
-            Form::Attributes => &mut self.attributes,
-        } += 1;
-    }
+fn count(found: &mut Found, form: Form) {
+    *match form {
+        Form::Plain => &mut found.plain,
+        Form::Named => &mut found.named,
+        Form::Attributes => &mut found.attributes,
+    } += 1;
 }
 
 /// In which form a row stood.
@@ -79,7 +65,7 @@ impl Finds {
     /// Takes a row that stands by itself.
     pub fn push(&mut self, form: Form, row: Row) {
         self.rows.push(row);
-        self.found.count(form);
+        count(&mut self.found, form);
     }
 
     /// Takes the rows that are in a line's or document's values, however deep. All or nothing.

@@ -12,7 +12,6 @@ pub mod continuity;
 pub mod device;
 pub mod epochs;
 pub mod erase;
-pub mod erasures;
 pub mod error;
 pub mod evidence;
 pub mod export;

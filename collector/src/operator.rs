@@ -11,9 +11,10 @@ use crate::receipts::{self, root_at};
 use crate::store::read_row;
 use nymtrail::core::chain::{Head, NO_HEAD};
 use nymtrail::core::hex;
-use nymtrail::core::json::{self, Object};
+use nymtrail::core::json::Object;
 use nymtrail::core::note::{Checkpoint, Note, origin};
 use nymtrail::core::row::Row;
+pub use nymtrail_verify::operator::Erasure;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Where the store keeps the ids of its operator's chains, the one in use last. There are several once the key was replaced.
@@ -21,44 +22,10 @@ const SETTING: &str = "operator";
 /// Why a row is erased that came so: the browser gave the event up and sent its place alone.
 pub const ARRIVED: &str = "arrived";
 
-/// That a row was erased, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Erasure {
-    /// The row's chain.
-    pub chain: String,
-    /// The row's place in it.
-    pub seq: u64,
-    /// The reason, a word: see [`is_reason`].
-    pub why: String,
-}
-
-impl Erasure {
-    /// As the body of a record.
-    pub fn body(&self) -> String {
-        let mut body = Object::default();
-        body.text("chain", &self.chain).number("seq", self.seq).text("why", &self.why).text("x", "erase").finish()
-    }
-
-    /// Reads a record's body; `None` if it is none, to the letter.
-    pub fn parse(body: &str) -> Option<Self> {
-        let value = json::parse(body)?;
-        let text = |name| value.get(name).and_then(json::Value::as_text).map(str::to_owned);
-        let read = Self { chain: text("chain")?, seq: value.get("seq")?.as_u64()?, why: text("why")? };
-        (read.body() == body).then_some(read)
-    }
-}
-
 /// Whether that may be a reason: 1 to 32 of `a-z 0-9 _ -`, so that nobody writes down who asked.
 pub fn is_reason(why: &str) -> bool {
     let allowed = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '_' | '-');
     (1..=32).contains(&why.len()) && why.chars().all(allowed)
-}
-
-/// The key of an operator's chain, if the row opens one by what it says itself.
-pub fn opens(row: &Row) -> Option<[u8; 32]> {
-    let body = json::parse(row.body.as_deref().filter(|_| row.seq == 0)?)?;
-    let text = |name| body.get(name).and_then(json::Value::as_text);
-    (text("x") == Some("operator") && text("alg") == Some("Ed25519")).then(|| hex::decode(text("pk")?)).flatten()
 }
 
 /// The ids of the operator's chains, the one in use last.
@@ -154,24 +121,6 @@ fn random<const N: usize>() -> Result<[u8; N], Code> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_record_reads_back_and_nothing_else_is_one() {
-        let erasure = Erasure { chain: "ab".repeat(32), seq: 41, why: "art17".into() };
-        let body = erasure.body();
-        assert_eq!(body, format!(r#"{{"chain":"{}","seq":41,"why":"art17","x":"erase"}}"#, "ab".repeat(32)));
-        assert_eq!(Erasure::parse(&body), Some(erasure));
-        for (from, to) in [
-            ("41", "-1"),
-            ("41", "4.5"),
-            ("\"erase\"", "\"other\""),
-            ("{", "{ "),
-            ("\"why\":\"art17\",", ""),
-            ("}", ",\"y\":1}"),
-        ] {
-            assert_eq!(Erasure::parse(&body.replacen(from, to, 1)), None, "{to}");
-        }
-    }
 
     #[test]
     fn a_reason_is_a_word() {

@@ -1,130 +1,29 @@
 //! The verdict on rows in words and as JSON.
 
-use crate::audit::{self, Class};
-use crate::columns::Found;
+use crate::audit;
 use crate::continuity::Continued;
 use crate::time::utc;
 use crate::verify::{Checked, Tail};
-use nymtrail::core::opening::Part;
-use nymtrail::core::verify::{self, ChainCheck, ChainVerdict, Outcome, Report};
-use serde_json::{Value, json};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use nymtrail::core::verify::{self, ChainVerdict, Outcome};
+use nymtrail_verify::report::Found;
+pub use nymtrail_verify::report::verdict;
+use nymtrail_verify::report::{self, tail_of};
+use serde_json::Value;
 use std::fmt::Write as _;
 
-/// The word for the verdict on everything: the first of `tampered`, `rewritten`, `dropped`, `truncated`, `forged`, `foreign`,
-/// `unproven`, `not_erased`, `discontinuous`, `half_erased`, `unchecked`, `holds` that applies.
-pub fn verdict(Checked { report, findings, erasures, continuity, .. }: &Checked, tails: &[Tail]) -> &'static str {
-    let class = findings.class();
-    if report.verdict == Outcome::Tampered {
-        "tampered"
-    } else if class == Some(Class::Rewritten) {
-        "rewritten"
-    } else if tails.iter().any(|tail| tail.dropped) {
-        "dropped"
-    } else if !tails.is_empty() {
-        "truncated"
-    } else if let Some(class) = class {
-        class.as_str()
-    } else if let Some(class) = erasures.class() {
-        class
-    } else if continuity.iter().any(|continued| continued.verdict() == Part::Broken) {
-        "discontinuous"
-    } else if report.chains.iter().any(|chain| chain.half_erased > 0) {
-        "half_erased"
-    } else if findings.unchecked > 0 || continuity.iter().any(|continued| continued.verdict() == Part::Unchecked) {
-        "unchecked"
-    } else {
-        "holds"
-    }
-}
-
-/// The verdict as JSON: the library's own, with what the checkpoints say of each chain, `missing_tail` of those that are too
-/// short, the chains that are missing, and how the rows were found.
+/// The verdict as JSON.
 pub fn to_json(checked: &Checked, tails: &[Tail]) -> Value {
-    let Checked { report, findings, erasures, continuity, found, .. } = checked;
-    // There may be hundreds of thousands of chains, so none is looked for in a list.
-    let here: HashSet<&String> = report.chains.iter().map(|chain| &chain.chain).collect();
-    let named = tails.iter().map(|tail| &tail.chain).chain(findings.chains.keys());
-    let gone: BTreeSet<&String> = named.filter(|chain| !here.contains(chain)).collect();
-    let short = by_chain(tails);
-    let gone = gone.into_iter().map(|chain| ChainCheck::new(chain).finish());
-    let all = Report { chains: report.chains.iter().cloned().chain(gone).collect(), ..report.clone() };
-    let mut value: Value = serde_json::from_str(&all.json()).unwrap_or_default();
-    value["verdict"] = verdict(checked, tails).into();
-    value["unchecked"] = findings.unchecked.into();
-    if !continuity.is_empty() {
-        value["continuity"] = continuity.iter().map(Continued::json).collect();
-    }
-    value["signed"] = checked.signed.into();
-    if let Some(log) = &findings.log {
-        value["log"] = json!({"size": log.size, "signed": log.signed, "witnesses": log.witnesses, "needed": log.needed,
-            "class": log.class.map(Class::as_str)});
-    }
-    let Found { plain, named, attributes, without } = found;
-    value["found"] = json!({"plain": plain, "named": named, "attributes": attributes, "without": without});
-    for (chain, known) in value["chains"].as_array_mut().into_iter().flatten().zip(&all.chains) {
-        let tail = short.get(&known.chain);
-        let said = findings.chains.get(&known.chain);
-        if let Some(said) = said {
-            let (size, time) = said.receipted.unzip();
-            chain["checkpoints"] = json!({"count": said.checkpoints, "unchecked": said.unchecked, "receipted": size,
-                "signed_at": time, "class": said.class.map(Class::as_str), "at": said.at,
-                "signed": said.signed, "logged": said.logged, "keyless": said.keyless});
-            if let Some(notes) = &said.evidence {
-                chain["checkpoints"]["evidence"] = json!(notes);
-            }
-            let level = match (said.is_receipted(known), said.is_signed(known)) {
-                (true, _) if findings.is_witnessed(known) => "witnessed",
-                (true, _) => "receipted",
-                (_, true) => "signed",
-                _ => "chained",
-            };
-            chain["level"] = level.into();
-        }
-        if let Some(tail) = tail {
-            chain["missing_tail"] = tail.missing.into();
-        }
-        let erased = erasures.chains.get(&known.chain);
-        if let Some(erased) = erased {
-            chain["erasures"] = erased.json();
-        }
-        if chain["verdict"] == "holds" {
-            let class = said.and_then(|said| said.class);
-            chain["verdict"] = match (class, tail) {
-                (Some(Class::Rewritten), _) => "rewritten",
-                (_, Some(tail)) => {
-                    if tail.dropped {
-                        "dropped"
-                    } else {
-                        "truncated"
-                    }
-                }
-                (Some(class), _) => class.as_str(),
-                _ => match erased {
-                    Some(erased) if erased.unproven > 0 => "unproven",
-                    Some(erased) if erased.not_erased > 0 => "not_erased",
-                    _ => "holds",
-                },
-            }
-            .into();
-        }
-    }
-    value
-}
-
-/// The tails by the chain they are missing from; the first of each.
-fn by_chain(tails: &[Tail]) -> HashMap<&String, &Tail> {
-    tails.iter().rev().map(|tail| (&tail.chain, tail)).collect()
+    serde_json::from_str(&report::to_json(checked, tails)).unwrap_or_default()
 }
 
 /// The verdict in words: two lines or more a chain, then a summary.
 pub fn to_text(checked: &Checked, tails: &[Tail]) -> String {
     let Checked { report, findings, erasures, continuity, found, .. } = checked;
-    let (mut out, short) = (String::new(), by_chain(tails));
+    let mut out = String::new();
     for chain in &report.chains {
         // Writing to a String can't fail.
         let _ = writeln!(out, "chain {}\n  {}", chain.chain, chain_in_words(chain));
-        if let Some(tail) = short.get(&chain.chain) {
+        if let Some(tail) = tail_of(tails, &chain.chain) {
             let _ = writeln!(out, "  TRUNCATED: {} missing at its end", count(tail.missing, "row"));
         }
         if let Some(said) = findings.chains.get(&chain.chain) {

@@ -3,10 +3,8 @@
 //!
 //! What holds and what does not is decided by `nymtrail::core::verify`, the code that runs in the browser.
 
-use crate::audit::{self, Audit, Findings, Receipts};
+use crate::audit::Receipts;
 use crate::columns::Found;
-use crate::continuity::{Continued, Continuity};
-use crate::erasures::{Erasures, Scan};
 use crate::error::Code;
 use crate::evidence::{self, Evidence};
 use crate::forms::{self, Failure};
@@ -17,55 +15,17 @@ use crate::sorter::Sorter;
 use crate::source::Source;
 use crate::store::Store;
 use crate::timeline::Timelines;
-use nymtrail::core::hex;
-use nymtrail::core::note::Vkey;
 use nymtrail::core::proof::Proof;
 use nymtrail::core::row::Row;
-use nymtrail::core::verify::{ChainCheck, ChainVerdict, Report};
-use std::collections::HashMap;
+use nymtrail::core::verify::Report;
+use nymtrail_verify::erasures::Erasures;
+use nymtrail_verify::report::{self, WhichChain};
+pub use nymtrail_verify::report::{Checked, Size, Tail};
+use nymtrail_verify::walk::Walk;
 use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 use std::thread;
-
-/// The verdict on an input, and how the rows were found in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checked {
-    /// The verdict on the chains.
-    pub report: Report,
-    /// What their checkpoints say.
-    pub findings: Findings,
-    /// What the operator's chain says of the erased rows.
-    pub erasures: Erasures,
-    /// What the openings show.
-    pub continuity: Vec<Continued>,
-    /// How many rows there were in which form.
-    pub found: Found,
-    /// Whether each chain is, to its last row, what its device signed. A chain may be receipted without.
-    pub signed: bool,
-}
-
-impl Checked {
-    fn of(mut report: Report, findings: Findings, erasures: Erasures, openings: Vec<Continuity>, found: Found) -> Self {
-        let continuity = openings.into_iter().map(|opening| opening.conclude(&report)).collect();
-        let erased_well = erasures.class().is_none() && report.chains.iter().all(|chain| chain.half_erased == 0);
-        let checked = findings.class().is_none() && findings.unchecked == 0 && erased_well;
-        let reached = |of: fn(&audit::Found, &ChainVerdict) -> bool| {
-            let each = |chain: &ChainVerdict| findings.chains.get(&chain.chain).is_some_and(|found| of(found, chain));
-            // Of nothing, nothing was checked.
-            checked && !report.chains.is_empty() && report.chains.iter().all(each)
-        };
-        let (signed, receipted) = (reached(audit::Found::is_signed), reached(audit::Found::is_receipted));
-        let witnessed = receipted && report.chains.iter().all(|chain| findings.is_witnessed(chain));
-        report.level = match (receipted, signed) {
-            (true, _) if witnessed => "witnessed",
-            (true, _) => "receipted",
-            (_, true) => "signed",
-            _ => report.level,
-        };
-        Self { report, findings, erasures, continuity, found, signed }
-    }
-}
 
 /// What an input is found to be.
 pub enum Input {
@@ -151,7 +111,7 @@ pub fn audit_rows(input: impl BufRead, receipts: Receipts) -> Result<Checked, Fa
 fn check_source(
     mut source: Source,
     mut receipts: Receipts,
-    timelines: Option<&mut Timelines>,
+    mut timelines: Option<&mut Timelines>,
     mut sorter: Sorter,
 ) -> Result<Checked, Failure> {
     let whole = receipts.is_empty();
@@ -172,9 +132,9 @@ fn check_source(
         }
     }
     let found = forms::each_row(source.unpacked()?, |row| sorter.push(row))?;
-    let mut walk = Walk::new(receipts, timelines, false);
+    let mut walk = walk(receipts);
     sorter.finish(|row| {
-        walk.push(row);
+        push(&mut walk, row, &mut timelines);
         Ok(())
     })?;
     Ok(walk.finish(found))
@@ -210,111 +170,27 @@ fn check_whole_store(
     Ok(checked)
 }
 
-fn walk_store(store: &Store, receipts: Receipts, timelines: Option<&mut Timelines>) -> Result<Checked, Code> {
-    let mut walk = Walk::new(receipts, timelines, true);
+fn walk_store(store: &Store, receipts: Receipts, mut timelines: Option<&mut Timelines>) -> Result<Checked, Code> {
+    let mut walk = walk(receipts).of_store();
     store.each_row(None, |row| {
-        walk.push(row);
+        push(&mut walk, row, &mut timelines);
         Ok(())
     })?;
     let plain = walk.rows();
     Ok(walk.finish(Found { plain, ..Found::default() }))
 }
 
-/// Checks rows that come sorted, one by one, and shows them to whoever else looks at each.
-struct Walk<'a> {
-    audit: Audit,
-    scan: Scan,
-    openings: Vec<Continuity>,
-    keys: Vec<Vkey>,
-    /// Whether the operator's log of erasures has to be among the rows.
-    must_be_logged: bool,
-    timelines: Option<&'a mut Timelines>,
-    current: Option<ChainCheck>,
-    chains: Vec<ChainVerdict>,
-}
-
-impl<'a> Walk<'a> {
-    fn new(mut receipts: Receipts, timelines: Option<&'a mut Timelines>, must_be_logged: bool) -> Self {
-        Self {
-            scan: Scan::default(),
-            openings: std::mem::take(&mut receipts.openings),
-            keys: receipts.keys().to_vec(),
-            must_be_logged,
-            audit: receipts.audit(),
-            timelines,
-            current: None,
-            chains: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, row: Row) {
-        self.audit.push(&row);
-        self.scan.push(&row);
-        self.openings.iter_mut().for_each(|opening| opening.push(&row));
-        let check = match self.current.take() {
-            Some(check) if check.found().chain == row.chain => check,
-            other => {
-                self.chains.extend(other.map(ChainCheck::finish));
-                ChainCheck::new(&row.chain)
-            }
-        };
-        let check = self.current.insert(check);
-        match &mut self.timelines {
-            Some(timelines) => timelines.push(check, row),
-            None => check.push(row),
-        }
-    }
-
-    /// How many rows there were, duplicates counted once.
-    fn rows(&self) -> u64 {
-        let current = self.current.as_ref().map(ChainCheck::found);
-        self.chains.iter().chain(current).map(|chain| chain.rows).sum()
-    }
-
-    fn finish(mut self, found: Found) -> Checked {
-        self.chains.extend(self.current.take().map(ChainCheck::finish));
-        let (report, findings) = (Report::of(self.chains), self.audit.finish());
-        let erasures = self.scan.conclude(&report, &findings, &self.keys, self.must_be_logged);
-        Checked::of(report, findings, erasures, self.openings, found)
+/// Shows a row to all that look at each, and to the timelines, if there are any.
+fn push(walk: &mut Walk, row: Row, timelines: &mut Option<&mut Timelines>) {
+    match timelines {
+        Some(timelines) => walk.push_with(row, |check, row| timelines.push(check, row)),
+        None => walk.push(row),
     }
 }
 
-/// How many rows a chain is known to have had, from a receipt or an earlier look.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Size {
-    /// The chain's id or the beginning of it; `None` is the only chain there is.
-    pub chain: Option<String>,
-    /// The number of rows.
-    pub rows: u64,
-}
-
-impl Size {
-    /// Reads `N` or `CHAIN=N`, where CHAIN is at least 8 hex digits.
-    ///
-    /// # Errors
-    /// A sentence for the command line.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let (chain, rows) = match text.split_once('=') {
-            Some((chain, rows)) => (Some(chain), rows),
-            None => (None, text),
-        };
-        if chain.is_some_and(|chain| !(8..=64).contains(&chain.len()) || !hex::is_hex(chain, chain.len())) {
-            return Err("CHAIN is the chain's id, or at least the first 8 of its hex digits".into());
-        }
-        let rows = rows.parse().map_err(|_| "a size is a whole number of rows: N or CHAIN=N")?;
-        Ok(Self { chain: chain.map(Into::into), rows })
-    }
-}
-
-/// A chain that is shorter than it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tail {
-    /// The chain's id.
-    pub chain: String,
-    /// How many rows are missing at its end.
-    pub missing: u64,
-    /// Whether it is missing altogether.
-    pub dropped: bool,
+fn walk(mut receipts: Receipts) -> Walk {
+    let (keys, openings) = (receipts.keys().to_vec(), std::mem::take(&mut receipts.openings));
+    Walk::of(keys, receipts.audit(), openings)
 }
 
 /// Compares the chains with the sizes they are known to have had.
@@ -322,36 +198,7 @@ pub struct Tail {
 /// # Errors
 /// `which_chain` if a size fits no chain or several.
 pub fn missing_tails(report: &Report, sizes: &[Size]) -> Result<Vec<Tail>, Code> {
-    let mut tails = Vec::new();
-    for size in sizes {
-        let named = size.chain.as_deref().unwrap_or_default();
-        let mut fitting = report.chains.iter().filter(|chain| chain.chain.starts_with(named));
-        let (chain, top, dropped) = match (fitting.next(), fitting.next()) {
-            (Some(chain), None) => (chain.chain.clone(), chain.top, false),
-            (None, _) if named.len() == 64 => (named.into(), 0, true),
-            _ => return Err(Code::WhichChain),
-        };
-        if top < size.rows {
-            tails.push(Tail { chain, missing: size.rows - top, dropped });
-        }
-    }
-    Ok(tails)
-}
-
-/// The chains that are shorter than one of their checkpoints, added to `tails`.
-fn add_tails(Checked { report, findings, .. }: &Checked, tails: &mut Vec<Tail>) {
-    // There may be hundreds of thousands of chains, so none is looked for in a list.
-    let tops: HashMap<&str, u64> = report.chains.iter().map(|chain| (chain.chain.as_str(), chain.top)).collect();
-    let known: HashMap<String, usize> = tails.iter().enumerate().map(|(at, tail)| (tail.chain.clone(), at)).collect();
-    for (chain, found) in &findings.chains {
-        let top = tops.get(chain.as_str()).copied();
-        let missing = found.size.saturating_sub(top.unwrap_or(0));
-        match known.get(chain).and_then(|at| tails.get_mut(*at)) {
-            _ if missing == 0 => {}
-            Some(tail) => tail.missing = tail.missing.max(missing),
-            None => tails.push(Tail { chain: chain.clone(), missing, dropped: top.is_none() }),
-        }
-    }
+    report::missing_tails(report, sizes).map_err(|WhichChain| Code::WhichChain)
 }
 
 /// The tails that the sizes and the checkpoints say are missing.
@@ -359,14 +206,13 @@ fn add_tails(Checked { report, findings, .. }: &Checked, tails: &mut Vec<Tail>) 
 /// # Errors
 /// `which_chain` if a size fits no chain or several.
 pub fn all_missing_tails(checked: &Checked, sizes: &[Size]) -> Result<Vec<Tail>, Code> {
-    let mut tails = missing_tails(&checked.report, sizes)?;
-    add_tails(checked, &mut tails);
-    Ok(tails)
+    report::all_missing_tails(checked, sizes).map_err(|WhichChain| Code::WhichChain)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::Findings;
     use crate::report::{to_json, to_text, verdict};
     use nymtrail::core::chain::{Head, NO_HEAD};
     use nymtrail::core::verify::{Class, verify};

@@ -6,10 +6,23 @@ interface Exports extends WebAssembly.Exports {
   memory: WebAssembly.Memory
   open(anyOrder: number): number
   room(line: number, bytes: number): number
+  tell(line: number, what: number, bytes: number): number
+  begin(line: number): void
   feed(line: number, bytes: number): number
-  finish(line: number): number
+  end(line: number): number
+  finish(line: number, answers: number): number
   prove(line: number, bytes: number, keys: number): number
   length(line: number): number
+}
+
+/** What can be told beside the rows; the numbers are those of verify/src/abi.rs. */
+export const TOLD = { key: 0, receipts: 1, opening: 2, size: 3 } as const
+
+/** A signature over P-256 that the wasm leaves to the platform. Bytes are in hex, the signature is DER. */
+interface Ask {
+  key: string
+  message: string
+  signature: string
 }
 
 /** How much is handed over at once: below it the calls begin to count, above it the processor's cache is left. */
@@ -55,9 +68,24 @@ export class Session {
     }
   }
 
+  /** Takes what is known beside the rows, before these. */
+  tell(what: keyof typeof TOLD, input: string | Uint8Array): void {
+    const bytes = typeof input === 'string' ? encoder.encode(input) : input
+    this.#room(bytes.length).set(bytes)
+    this.#answer(this.#wasm.tell(this.#line, TOLD[what], bytes.length))
+  }
+
+  /** Says that all was told. */
+  begin(): void {
+    this.#wasm.begin(this.#line)
+  }
+
   /** The verdict. */
-  finish(): unknown {
-    return this.#answer(this.#wasm.finish(this.#line))
+  async finish(): Promise<unknown> {
+    const asks = (this.#answer(this.#wasm.end(this.#line)) ?? []) as Ask[]
+    const answers = await Promise.all(asks.map(isGood))
+    this.#room(answers.length).set(answers.map(Number))
+    return this.#answer(this.#wasm.finish(this.#line, answers.length))
   }
 
   /** What a proof shows. */
@@ -76,4 +104,47 @@ export class Session {
     if (answer.error) throw new VerifyError(answer.error.code as VerifyCode, answer.error.line)
     return answer
   }
+}
+
+const bytesOf = (hex: string) => Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
+
+const ECDSA = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+
+/**
+ * Whether WebCrypto says so. A page that is not secure has none, and without it no verdict is reached.
+ */
+async function isGood({ key, message, signature }: Ask): Promise<boolean> {
+  const { subtle } = globalThis.crypto
+  if (!subtle) throw new VerifyError('no_crypto')
+  const fixed = fixedOf(bytesOf(signature))
+  if (!fixed) return false
+  try {
+    const imported = await subtle.importKey('raw', bytesOf(key), ECDSA, false, ['verify'])
+    return await subtle.verify(ECDSA, imported, fixed, encoder.encode(message))
+  } catch {
+    return false // the point is not on the curve
+  }
+}
+
+/**
+ * Both numbers of a signature with 32 bytes each, as WebCrypto has them, from DER: RFC 3279, 2.2.3. Undefined for what is no DER,
+ * so that there is one way only to write a signature.
+ */
+function fixedOf(der: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+  const fixed = new Uint8Array(64)
+  const [tag, length] = der
+  if (tag !== 0x30 || length !== der.length - 2) return
+  let at = 2
+  for (const end of [32, 64]) {
+    const size = der[at + 1] ?? 0
+    const digits = der.subarray(at + 2, at + 2 + size)
+    const [first = 0x80, second = 0x80] = digits
+    const isShortest = first < 0x80 && (first > 0 || size === 1 || second >= 0x80)
+    if (der[at] !== 2 || digits.length !== size || !isShortest) return
+    const number = first === 0 ? digits.subarray(1) : digits
+    if (number.length > 32) return
+    fixed.set(number, end - number.length)
+    at += 2 + size
+  }
+  return at === der.length ? fixed : undefined
 }

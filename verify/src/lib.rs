@@ -10,12 +10,20 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)
 )]
 
+pub mod audit;
+pub mod continuity;
+pub mod erasures;
 mod hashes;
 mod line;
+pub mod operator;
 pub mod ordered;
 pub mod proof;
+pub mod receipts;
+pub mod report;
 pub mod rows;
 pub mod session;
+pub mod signing;
+pub mod walk;
 
 #[cfg(target_arch = "wasm32")]
 mod abi;

@@ -1,10 +1,11 @@
 //! Proofs that a row is in a chain that the collector signed, and the signatures of notes.
 
+use crate::report::number;
 use ed25519_dalek::{Signature, VerifyingKey};
 use nymtrail::core::hex;
+use nymtrail::core::json::{self, Object};
 use nymtrail::core::note::{Note, Signed, Vkey};
 use nymtrail::core::proof::Proof;
-use serde_json::{Value, json};
 
 /// What these keys say about a note. One bad signature of any of them spoils it.
 pub fn judge(note: &Note, keys: &[Vkey]) -> Signed {
@@ -67,18 +68,23 @@ pub fn check(proof: &Proof, keys: &[Vkey]) -> Verdict {
 }
 
 /// The verdict as JSON.
-pub fn to_json(proof: &Proof, verdict: Verdict) -> Value {
-    let row: Value = serde_json::from_str(&proof.row.line()).unwrap_or_default();
-    let time = if let Verdict::Holds(time) = verdict { Some(time) } else { None };
-    json!({
-        "verdict": verdict.as_str(), "level": verdict.level(), "chain": proof.row.chain, "seq": proof.row.seq,
-        "size": proof.checkpoint.size, "origin": proof.checkpoint.origin, "row": row, "signed_at": time, "claimed": claimed(proof),
-    })
+pub fn to_json(proof: &Proof, verdict: Verdict) -> String {
+    let mut claimed_by = String::new();
+    for key in claimed(proof) {
+        claimed_by.push(if claimed_by.is_empty() { '[' } else { ',' });
+        json::write_text(&key, &mut claimed_by);
+    }
+    claimed_by.push_str(if claimed_by.is_empty() { "[]" } else { "]" });
+    let mut out = Object::default();
+    out.text("chain", &proof.row.chain).raw("claimed", &claimed_by).text("level", verdict.level());
+    out.text("origin", &proof.checkpoint.origin).raw("row", &proof.row.line()).number("seq", proof.row.seq);
+    number(&mut out, "signed_at", if let Verdict::Holds(time) = verdict { Some(time) } else { None });
+    out.number("size", proof.checkpoint.size).text("verdict", verdict.as_str()).finish()
 }
 
 /// The keys that the checkpoint says it is signed by, as name and id: the beginning of the vkey.
 pub fn claimed(proof: &Proof) -> Vec<String> {
-    proof.note.signatures.iter().map(|line| format!("{}+{}", line.name, hex::encode(&line.id))).collect()
+    proof.note.signatures.iter().map(|line| [&line.name, "+", &hex::encode(&line.id)].concat()).collect()
 }
 
 #[cfg(test)]

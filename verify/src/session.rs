@@ -1,10 +1,14 @@
-//! One verification, from pieces of NDJSON to a report as the command line prints it.
+//! One verification, from pieces of NDJSON to a verdict.
 
+use crate::audit::{Findings, Known};
+use crate::continuity::Continuity;
+use crate::erasures::Erasures;
 use crate::ordered::{Ordered, Pieces, Stop};
+use crate::report::{Checked, Found};
 use crate::rows;
+use crate::signing::Ask;
+use crate::walk::Walk;
 use nymtrail::core::row::Row;
-use nymtrail::core::verify::{Report, verify};
-use serde_json::{Value, json};
 
 /// The longest line that is held: 16 MiB, as the command line has it. An event has at most 16 KiB.
 const MAX_LINE: usize = 1 << 24;
@@ -16,7 +20,11 @@ pub struct Session {
     pieces: Pieces,
     /// The rows so far, if they come in any order.
     rows: Option<Vec<Row>>,
+    /// Who looks at each row, if there is something to compare them with, and the row before.
+    walk: Option<(Walk, Option<Row>)>,
     lines: u64,
+    /// How many rows there were, duplicates among them.
+    count: u64,
     /// The beginning of a line whose end is still to come.
     begun: Vec<u8>,
 }
@@ -25,6 +33,13 @@ impl Session {
     /// For rows that come ordered, of which none is held; or, with `any_order`, for all, which are held until the end.
     pub fn new(any_order: bool) -> Self {
         Self { rows: any_order.then(Vec::new), ..Self::default() }
+    }
+
+    /// Compares the rows with this as well. To be said before the first of them comes.
+    pub fn compare(&mut self, known: Known, openings: Vec<Continuity>) {
+        if !known.is_empty() || !openings.is_empty() {
+            self.walk = Some((Walk::new(known, openings), None));
+        }
     }
 
     /// Takes the next bytes.
@@ -54,11 +69,11 @@ impl Session {
     }
 
     fn lines(&mut self, text: &[u8]) -> Result<(), Stop> {
-        let Some(rows) = &mut self.rows else {
+        if self.rows.is_none() && self.walk.is_none() {
             let fed = self.ordered.feed(text);
             self.pieces.add(self.ordered.take())?;
             return fed;
-        };
+        }
         let mut rest = text;
         while !rest.is_empty() {
             self.lines += 1;
@@ -68,48 +83,72 @@ impl Session {
             let line = if self.lines == 1 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
             let text = str::from_utf8(line).map_err(|_| Stop::NoText(self.lines))?.trim();
             if !text.is_empty() {
-                rows.push(rows::parse(text).ok_or(Stop::NoRow(self.lines))?);
+                self.row(rows::parse(text).ok_or(Stop::NoRow(self.lines))?)?;
             }
         }
         Ok(())
     }
 
-    fn line(&self) -> u64 {
-        if self.rows.is_some() { self.lines } else { self.ordered.lines() }
+    fn row(&mut self, row: Row) -> Result<(), Stop> {
+        self.count += 1;
+        match (&mut self.rows, &mut self.walk) {
+            (Some(rows), _) => rows.push(row),
+            (None, Some((_, Some(before)))) if row < *before => return Err(Stop::Disorder),
+            (None, Some((walk, before))) => {
+                walk.push(row.clone());
+                *before = Some(row);
+            }
+            (None, None) => {}
+        }
+        Ok(())
     }
 
-    /// The verdict on all rows, and how many there were, duplicates among them.
+    fn line(&self) -> u64 {
+        self.lines.max(self.ordered.lines())
+    }
+
+    /// Takes the end of the input.
     ///
     /// # Errors
     /// As [`Session::feed`].
-    pub fn finish(mut self) -> Result<(Report, u64), Stop> {
+    pub fn end(&mut self) -> Result<(), Stop> {
         let rest = std::mem::take(&mut self.begun);
         self.lines(&rest)?;
-        if let Some(rows) = self.rows {
-            let count = rows.len() as u64;
-            return Ok((verify(rows), count));
+        if let Some(mut rows) = self.rows.take() {
+            rows.sort_unstable();
+            let (walk, _) = self.walk.get_or_insert_default();
+            rows.into_iter().for_each(|row| walk.push(row));
         }
-        let count = self.ordered.rows();
-        self.pieces.add(self.ordered.finish())?;
-        Ok((self.pieces.report(), count))
+        Ok(())
     }
-}
 
-/// The report in the words of `nymtrail verify --format json` about rows without checkpoints.
-pub fn to_json(report: &Report, rows: u64) -> Value {
-    let mut value: Value = serde_json::from_str(&report.json()).unwrap_or_default();
-    if let Value::Object(members) = &mut value {
-        members.insert("signed".into(), false.into());
-        members.insert("unchecked".into(), 0.into());
-        members.insert("found".into(), json!({"plain": rows, "named": 0, "attributes": 0, "without": 0}));
+    /// Which signatures somebody else has to check, after [`Session::end`].
+    pub fn asks(&mut self) -> &[Ask] {
+        self.walk.as_mut().map_or(&[], |(walk, _)| walk.asks())
     }
-    value
+
+    /// The verdict on all rows, with the answers to [`Session::asks`].
+    ///
+    /// # Errors
+    /// As [`Session::feed`].
+    pub fn finish(mut self, answers: &[bool]) -> Result<Checked, Stop> {
+        let found = Found { plain: self.count + self.ordered.rows(), ..Found::default() };
+        if let Some((walk, _)) = self.walk {
+            return Ok(walk.finish_with(answers, found));
+        }
+        self.pieces.add(self.ordered.finish())?;
+        let report = self.pieces.report();
+        // Only a receipt shows that a log of erasures is the operator's.
+        let erasures = Erasures::unchecked(&report);
+        Ok(Checked::of(report, Findings::default(), erasures, Vec::new(), found))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use nymtrail::core::chain::{Head, NO_HEAD};
+    use nymtrail::core::verify::{Report, verify};
     use proptest::prelude::*;
 
     fn chains() -> Vec<Row> {
@@ -123,10 +162,17 @@ mod tests {
         rows
     }
 
+    fn finish(mut session: Session) -> Result<(Report, u64), Stop> {
+        session.end()?;
+        assert_eq!(session.asks(), []);
+        let checked = session.finish(&[])?;
+        Ok((checked.report, checked.found.plain))
+    }
+
     fn ordered(text: &[u8], pieces: usize) -> Result<(Report, u64), Stop> {
         let mut session = Session::new(false);
         text.chunks(pieces.max(1)).try_for_each(|piece| session.feed(piece))?;
-        session.finish()
+        finish(session)
     }
 
     /// The input cut at line ends, each piece checked by itself, as threads do.
@@ -246,7 +292,7 @@ mod tests {
         ) {
             let text = damaged(&damages, sorted);
             let mut slow = Session::new(true);
-            let slow = slow.feed(&text).and_then(|()| slow.finish());
+            let slow = slow.feed(&text).and_then(|()| finish(slow));
             match ordered(&text, pieces) {
                 Err(Stop::Disorder) => {}
                 other => prop_assert_eq!(&other, &slow),
@@ -278,7 +324,7 @@ mod tests {
         assert_eq!(ordered(text.as_bytes(), 99), Err(Stop::Disorder));
         let mut slow = Session::new(true);
         slow.feed(text.as_bytes()).unwrap();
-        assert_eq!(slow.finish().unwrap().0.verdict.as_str(), "holds");
+        assert_eq!(finish(slow).unwrap().0.verdict.as_str(), "holds");
     }
 
     #[test]

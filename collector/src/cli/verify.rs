@@ -2,7 +2,7 @@
 
 use super::{evidence, fail, print};
 use crate::audit::Receipts;
-use crate::continuity::Continuity;
+use crate::continuity;
 use crate::error::Code;
 use crate::forms::Failure;
 use crate::html;
@@ -111,7 +111,7 @@ fn verify_input(args: &Args) -> Result<u8, Failure> {
     for file in &args.receipts {
         receipts.read(BufReader::new(File::open(file).map_err(|_| Code::CannotRead)?))?;
     }
-    receipts.openings = args.opening.iter().map(|file| Continuity::read(file)).collect::<Result<_, _>>()?;
+    receipts.openings = args.opening.iter().map(|file| continuity::read(file)).collect::<Result<_, _>>()?;
     if let Some(path) = &args.log {
         let mut logs = args.key.iter().map(|value| read_log_keys(value)).collect::<Result<Vec<_>, _>>()?.concat();
         if let (true, Ok(store)) = (logs.is_empty(), Store::read(&args.input)) {

@@ -4,6 +4,7 @@
 use super::hashes::Hashes;
 use super::{entry_hash, files};
 use crate::audit::Class;
+pub use crate::audit::LogFound;
 use crate::error::Code;
 use crate::keys::judge;
 use crate::signing::NoteKey;
@@ -37,28 +38,6 @@ pub struct Head {
     pub witnesses: usize,
     /// How many are needed.
     pub needed: usize,
-}
-
-/// What is known of a log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LogFound {
-    /// How many entries its checkpoint is over.
-    pub size: u64,
-    /// How many witnesses cosigned it.
-    pub witnesses: usize,
-    /// How many are needed.
-    pub needed: usize,
-    /// Whether its signature was checked and is good.
-    pub signed: bool,
-    /// What is wrong with it.
-    pub class: Option<Class>,
-}
-
-impl LogFound {
-    /// Whether enough witnesses cosigned what the log's key signed.
-    pub fn is_witnessed(&self) -> bool {
-        self.signed && self.class.is_none() && self.needed > 0 && self.witnesses >= self.needed
-    }
 }
 
 impl Head {

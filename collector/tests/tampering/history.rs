@@ -1,7 +1,7 @@
 //! Rewritten history: links computed anew by whoever holds the table, and what is done to receipts to hide it.
 
-use super::Level::{Chained, Nobody, Receipted};
-use super::world::{Expected, Receipt, Said, World, relink, signer, with, without, without_receipts};
+use super::Level::{Chained, Nobody, Receipted, Signed};
+use super::world::{Receipt, Said, World, relink, signer, with, without, without_receipts};
 use super::{Class, world::Case};
 use nymtrail::core::chain::Head;
 use nymtrail::core::note::{Checkpoint, Note, origin};
@@ -10,25 +10,25 @@ use nymtrail::core::verify::Class as Damage;
 use nymtrail_collector::keys::Signer;
 
 pub const CLASSES: &[Class] = &[
-    Class { name: "suffix rewritten, all links anew", level: Receipted, make: suffix_rewritten },
+    Class { name: "suffix rewritten, all links anew", level: Signed, make: suffix_rewritten },
     Class { name: "links anew up to the middle", level: Chained, make: half_relinked },
-    Class { name: "row taken out, all links anew", level: Receipted, make: taken_out },
-    Class { name: "row put in, all links anew", level: Receipted, make: put_in },
-    Class { name: "order changed, all links anew", level: Receipted, make: reordered },
-    Class { name: "back-dated, all links anew", level: Receipted, make: back_dated },
+    Class { name: "row taken out, all links anew", level: Signed, make: taken_out },
+    Class { name: "row put in, all links anew", level: Signed, make: put_in },
+    Class { name: "order changed, all links anew", level: Signed, make: reordered },
+    Class { name: "back-dated, all links anew", level: Signed, make: back_dated },
     Class { name: "time set back, all links anew", level: Chained, make: set_back },
     Class { name: "chain rewritten from its first row", level: Receipted, make: begun_otherwise },
     Class { name: "chain invented", level: Receipted, make: invented },
     Class { name: "rows invented at the end", level: Receipted, make: invented_tail },
-    Class { name: "erased rows rewritten, all links anew", level: Receipted, make: erased_and_rewritten },
-    Class { name: "rolled back and grown otherwise", level: Receipted, make: rolled_back_and_grown },
+    Class { name: "erased rows rewritten, all links anew", level: Signed, make: erased_and_rewritten },
+    Class { name: "rolled back and grown otherwise", level: Signed, make: rolled_back_and_grown },
     Class { name: "rolled back to a stale checkpoint, newer receipts withheld", level: Nobody, make: stale },
     Class {
         name: "suffix rewritten behind a stale checkpoint, newer receipts withheld",
         level: Receipted,
         make: stale_and_rewritten,
     },
-    Class { name: "two heads, both signed", level: Receipted, make: two_heads },
+    Class { name: "two heads, both signed", level: Signed, make: two_heads },
     Class {
         name: "a receipt's size changed",
         level: Receipted,
@@ -47,7 +47,7 @@ pub const CLASSES: &[Class] = &[
     Class { name: "a receipt by another key", level: Receipted, make: by_another_key },
     Class {
         name: "a receipt by another key of the same name over invented rows",
-        level: Receipted,
+        level: Signed,
         make: invented_and_signed,
     },
     Class {
@@ -84,7 +84,7 @@ pub const CLASSES: &[Class] = &[
 ];
 
 /// The rows from `at` on otherwise than they were, with links that follow.
-fn rewritten(world: &mut World, rows: &[Row], at: usize) -> Vec<Row> {
+pub fn rewritten(world: &mut World, rows: &[Row], at: usize) -> Vec<Row> {
     let mut changed = with(rows, at, |row| row.body = Some(world.body()));
     relink(&mut changed, at);
     changed
@@ -113,6 +113,8 @@ fn taken_out(world: &mut World) -> Case {
     if !case.receipts.iter().any(|receipt| receipt.size > at && receipt.size < rows.len()) {
         case.expected[0].receipted = Said::Truncated(1);
     }
+    // What the device signed last is longer than what is left.
+    case.expected[0].signed = Said::Truncated(1);
     case
 }
 
@@ -155,14 +157,20 @@ fn begun_otherwise(world: &mut World) -> Case {
     let mut changed = with(&rows, 0, |row| row.t -= 1);
     relink(&mut changed, 0);
     let chain = changed[0].chain.clone();
-    let invented = without_receipts(&chain, changed, Said::Holds);
+    let invented = signed_by_its_own(world, &chain, changed);
     world.shown(&rows, Vec::new(), Said::Nothing, Said::Dropped).and(invented)
 }
 
-/// It holds, but no receipt says that it ever arrived.
+/// Whoever makes up a whole chain makes up its device as well.
+fn signed_by_its_own(world: &World, chain: &str, rows: Vec<Row>) -> Case {
+    let note = world.device.sign(&rows, rows.len());
+    without_receipts(chain, rows, Said::Holds).signed(vec![note], Said::Signed)
+}
+
+/// It holds, and is signed, but no receipt says that it ever arrived.
 fn invented(world: &mut World) -> Case {
     let rows = world.chain();
-    without_receipts(&rows[0].chain.clone(), rows, Said::Holds)
+    signed_by_its_own(world, &rows[0].chain.clone(), rows)
 }
 
 /// What follows the last receipt holds, but is covered by none.
@@ -200,7 +208,7 @@ fn stale(world: &mut World) -> Case {
     let (rows, at) = world.chain_and_place();
     let mut case = world.unseen(&rows, rows[..at].to_vec(), Said::Receipted);
     case.receipts = vec![world.receipt(&rows, at)];
-    case
+    case.signed(vec![world.device.sign(&rows, at)], Said::Signed)
 }
 
 /// The stale receipt still does not cover what was rewritten behind it.
@@ -209,14 +217,14 @@ fn stale_and_rewritten(world: &mut World) -> Case {
     let changed = rewritten(world, &rows, at);
     let mut case = world.unseen(&rows, changed, Said::Holds);
     case.receipts = vec![world.receipt(&rows, at)];
-    case
+    case.signed(vec![world.device.sign(&rows, at)], Said::Holds)
 }
 
 /// The operator signed two stories of one chain: whichever is shown, the other's receipt contradicts it.
 fn two_heads(world: &mut World) -> Case {
     let (rows, at) = world.chain_and_place();
     let other = rewritten(world, &rows, at);
-    let mut case = world.unseen(&rows, other.clone(), Said::Forked);
+    let mut case = world.unseen(&rows, other.clone(), Said::Rewritten).receipted(Said::Forked);
     case.receipts.push(world.receipt(&other, other.len()));
     case
 }
@@ -224,7 +232,7 @@ fn two_heads(world: &mut World) -> Case {
 /// An honest chain, with one more note that somebody changed.
 fn with_forged(world: &mut World, forge: impl FnOnce(&mut World, Note) -> Note) -> Case {
     let rows = world.chain();
-    let mut case = world.unseen(&rows, rows.clone(), Said::Forged);
+    let mut case = world.honest(&rows, rows.clone()).receipted(Said::Forged);
     let size = world.dice.within(1, rows.len());
     let receipt = world.receipt(&rows, size);
     let note = forge(world, Note::parse(&receipt.note).unwrap()).to_string();
@@ -261,7 +269,7 @@ fn time_changed(world: &mut World) -> Case {
 fn replayed(world: &mut World) -> Case {
     let other = world.chain();
     let case = forged(world, |_, point| point.origin = origin("shop", &other[0].chain));
-    let (rows, more) = (case.expected[0].chain.clone(), world.unseen(&other, other.clone(), Said::Forged));
+    let (rows, more) = (case.expected[0].chain.clone(), world.honest(&other, other.clone()).receipted(Said::Forged));
     let mut case = case.and(more);
     // Nothing is wrong with the chain that it was taken from.
     case.expected.iter_mut().filter(|expected| expected.chain == rows).for_each(|it| it.receipted = Said::Receipted);
@@ -275,8 +283,8 @@ fn by_another_key(world: &mut World) -> Case {
     world.signer = Signer::new(name, &[world.dice.next() as u8 | 8; 32]);
     let receipts = vec![world.receipt(&rows, rows.len())];
     let receipts = receipts.into_iter().map(|receipt| Receipt { genuine: false, ..receipt }).collect();
-    let expected = vec![Expected { chain: rows[0].chain.clone(), alone: Said::Holds, receipted: Said::Holds }];
-    Case { rows, receipts, expected, unchecked: 1, ..Case::default() }
+    let case = signed_by_its_own(world, &rows[0].chain.clone(), rows);
+    Case { receipts, unchecked: 1, ..case }
 }
 
 fn invented_and_signed(world: &mut World) -> Case {

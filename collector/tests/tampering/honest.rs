@@ -105,6 +105,7 @@ fn clock_set_back(world: &mut World) -> Case {
 fn receipts_twice(world: &mut World) -> Case {
     let mut case = shown(world, |_, rows| rows);
     case.receipts.extend(case.receipts.clone());
+    case.notes.extend(case.notes.clone());
     case
 }
 

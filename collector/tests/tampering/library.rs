@@ -1,6 +1,6 @@
 //! Each instance by itself, in the library.
 
-use super::world::{Case, Said, signer};
+use super::world::{Case, Said, With, signer};
 use super::{Class, Level, classes, instances};
 use nymtrail::core::row::Row;
 use nymtrail_collector::audit::Receipts;
@@ -20,7 +20,7 @@ pub fn agrees(expected: Said, found: Option<&Value>) -> bool {
     let level = found["level"].as_str().unwrap_or("chained");
     let word = match expected {
         Said::Nothing => return false,
-        Said::Holds | Said::Receipted => "holds",
+        Said::Holds | Said::Signed | Said::Receipted => "holds",
         Said::Tampered(at, damage) if found["first_bad"] != at || found["class"] != damage.as_str() => return false,
         Said::Tampered(..) => "tampered",
         Said::Rewritten => "rewritten",
@@ -30,11 +30,16 @@ pub fn agrees(expected: Said, found: Option<&Value>) -> bool {
         Said::Dropped => "dropped",
         Said::Forged => "forged",
     };
-    found["verdict"] == word && (level == "receipted") == (expected == Said::Receipted)
+    let reached = match expected {
+        Said::Receipted => "receipted",
+        Said::Signed => "signed",
+        _ => "chained",
+    };
+    found["verdict"] == word && level == reached
 }
 
-/// The report on these rows, compared with these receipts.
-fn report(rows: &[Row], notes: &[String]) -> Value {
+/// The report on these rows, compared with these notes.
+fn report(rows: &[Row], notes: &[&str]) -> Value {
     let text: String = rows.iter().map(|row| row.line() + "\n").collect();
     let mut receipts = Receipts::new(vec![signer().vkey().clone()]);
     if !notes.is_empty() {
@@ -47,25 +52,23 @@ fn report(rows: &[Row], notes: &[String]) -> Value {
 
 /// What is wrong with the verdicts on an instance, if anything.
 fn judge(case: &Case) -> Result<(), String> {
-    let notes: Vec<_> = case.receipts.iter().map(|receipt| receipt.note.clone()).collect();
-    for with_receipts in [false, true] {
-        let report = report(&case.rows, if with_receipts { &notes } else { &[] });
+    for with in With::ALL {
+        let report = report(&case.rows, &case.given(with));
         let mut is_good = true;
         for expected in &case.expected {
-            let expected_here = if with_receipts { expected.receipted } else { expected.alone };
-            is_good &= matches!(expected_here, Said::Holds | Said::Receipted | Said::Nothing);
+            is_good &= !expected.with(with).is_bad();
             let found = said(&report, &expected.chain);
-            if !agrees(expected_here, found.as_ref()) {
-                return Err(format!("receipts: {with_receipts}; {expected:?}, but found {found:?}"));
+            if !agrees(expected.with(with), found.as_ref()) {
+                return Err(format!("with {with:?}: {expected:?}, but found {found:?}"));
             }
         }
-        let unchecked = if with_receipts { case.unchecked } else { 0 };
+        let unchecked = case.unchecked(with);
         let half_erased: u64 =
             report["chains"].as_array().unwrap().iter().filter_map(|found| found["half_erased"].as_u64()).sum();
         let counts = (report["unchecked"].as_u64(), half_erased >= case.half_erased);
         let all_holds = is_good && unchecked == 0 && half_erased == 0;
         if counts != (Some(unchecked), true) || (report["verdict"] == "holds") != all_holds {
-            return Err(format!("receipts: {with_receipts}; the verdict on all is not what it is on each: {report}"));
+            return Err(format!("with {with:?}: the verdict on all is not what it is on each: {report}"));
         }
     }
     Ok(())
@@ -84,7 +87,7 @@ fn show(named: &str) {
     let class = all.iter().find(|class| class.name == name).expect("a class of that name");
     let case = class.instance(number.parse().expect("a number behind #"));
     case.rows.iter().for_each(|row| println!("{}", row.line()));
-    case.receipts.iter().for_each(|receipt| println!("\n{}", receipt.note));
+    case.receipts.iter().map(|receipt| &receipt.note).chain(&case.notes).for_each(|note| println!("\n{note}"));
     println!("{:#?}\n{}", case.expected, report(&case.rows, &[]));
     judge(&case).unwrap_or_else(|why| panic!("{why}"));
 }

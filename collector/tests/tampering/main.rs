@@ -5,11 +5,13 @@
 //! prints it.
 
 mod cells;
+mod device;
 mod history;
 mod honest;
 mod library;
 mod places;
 mod program;
+mod signed;
 mod world;
 
 use std::collections::HashSet;
@@ -22,9 +24,11 @@ enum Level {
     Honest,
     /// The rows alone show it.
     Chained,
-    /// Receipts that the devices kept show it; the rows alone don't.
+    /// What the devices signed shows it; the rows alone don't.
+    Signed,
+    /// Receipts that the devices kept show it; neither the rows nor what the devices signed do.
     Receipted,
-    /// Neither does.
+    /// None of these does.
     Nobody,
 }
 
@@ -46,13 +50,15 @@ impl Class {
     /// What an instance expects must be what its level promises.
     fn check(&self, number: u64, case: &Case) {
         let alone = case.expected.iter().any(|expected| matches!(expected.alone, Said::Tampered(..)));
+        let signed = case.expected.iter().any(|expected| expected.signed.is_bad());
         let receipted = case.expected.iter().any(|expected| expected.receipted != Said::Receipted);
         let promised = match self.level {
-            Level::Honest | Level::Nobody => (false, false),
-            Level::Chained => (true, true),
-            Level::Receipted => (false, true),
+            Level::Honest | Level::Nobody => (false, false, false),
+            Level::Chained => (true, true, true),
+            Level::Signed => (false, true, true),
+            Level::Receipted => (false, false, true),
         };
-        assert_eq!((alone, receipted), promised, "{}", self.told(number));
+        assert_eq!((alone, signed, receipted), promised, "{}", self.told(number));
     }
 
     /// How to see this instance.
@@ -65,7 +71,10 @@ impl Class {
 /// Every class, those of SQL or of all homes.
 fn classes(of_sql: bool) -> Vec<&'static Class> {
     let more = if of_sql { &[][..] } else { honest::NOT_FOR_SQL };
-    [cells::CLASSES, places::CLASSES, history::CLASSES, honest::CLASSES, more].into_iter().flatten().collect()
+    [cells::CLASSES, places::CLASSES, history::CLASSES, signed::CLASSES, honest::CLASSES, more]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// How many instances of each class.
@@ -79,10 +88,11 @@ fn the_table_is_as_large_as_promised() {
     let names: HashSet<_> = all.iter().map(|class| class.name).collect();
     assert_eq!(names.len(), all.len(), "two classes of one name would share their seeds");
     let of = |level| all.iter().filter(|class| class.level == level).count();
-    let (honest, unseen) = (of(Level::Honest), of(Level::Receipted) + of(Level::Nobody));
+    let (honest, unsigned) = (of(Level::Honest), of(Level::Receipted) + of(Level::Nobody));
+    let unseen = unsigned + of(Level::Signed);
     println!(
-        "{} classes of tampering, {unseen} of them not seen by the rows alone; {honest} honest",
+        "{} classes of tampering, {unseen} of them not seen by the rows alone, {unsigned} not by what devices sign; {honest} honest",
         all.len() - honest
     );
-    assert!(all.len() - honest >= 36 && honest >= 6 && unseen >= 4);
+    assert!(all.len() - honest >= 36 && honest >= 6 && unseen >= 4 && unsigned >= 4 && of(Level::Signed) >= 6);
 }

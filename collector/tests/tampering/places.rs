@@ -1,6 +1,6 @@
 //! Whole rows in other places: swapped, dropped, inserted, forked, spliced into other chains.
 
-use super::Level::{Chained, Receipted};
+use super::Level::{Chained, Receipted, Signed};
 use super::world::{Said, World, bad_link_at, relink, with, without};
 use super::{Class, world::Case};
 use nymtrail::core::chain::Head;
@@ -30,7 +30,7 @@ pub const CLASSES: &[Class] = &[
     Class { name: "rows in the middle dropped", level: Chained, make: |world| middle_dropped(world, true) },
     Class { name: "every other row dropped", level: Chained, make: others_dropped },
     Class { name: "all but the last row dropped", level: Chained, make: all_but_last_dropped },
-    Class { name: "tail dropped", level: Receipted, make: tail_dropped },
+    Class { name: "tail dropped", level: Signed, make: tail_dropped },
     Class { name: "whole chain dropped", level: Receipted, make: chain_dropped },
     Class { name: "row inserted and linked", level: Chained, make: inserted },
     Class { name: "row put in place of another and linked", level: Chained, make: replaced },

@@ -3,7 +3,7 @@
 //! The files stay in `target/tmp/tampering`, where the tests of the other homes find them, with what they must say.
 
 use super::library::agrees;
-use super::world::{Case, Expected, Said, signer};
+use super::world::{Case, Expected, Said, With, signer};
 use super::{Class, Level, classes, instances};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -24,6 +24,7 @@ fn words(said: Said) -> Value {
     match said {
         Said::Nothing => json!({"verdict": null}),
         Said::Holds => json!({"verdict": "holds", "level": "chained"}),
+        Said::Signed => json!({"verdict": "holds", "level": "signed"}),
         Said::Receipted => json!({"verdict": "holds", "level": "receipted"}),
         Said::Tampered(at, damage) => json!({"verdict": "tampered", "first_bad": at, "class": damage.as_str()}),
         Said::Rewritten => json!({"verdict": "rewritten"}),
@@ -34,15 +35,17 @@ fn words(said: Said) -> Value {
     }
 }
 
-/// What is written for one instance: lines of rows, receipts and checkpoints, and what is expected.
+/// What is written for one instance: lines of rows, receipts, notes of devices and checkpoints, and what is expected.
 struct Files {
     dir: PathBuf,
     rows: BufWriter<std::fs::File>,
     receipts: BufWriter<std::fs::File>,
+    notes: BufWriter<std::fs::File>,
     checkpoints: BufWriter<std::fs::File>,
     expected: BufWriter<std::fs::File>,
     known: HashMap<String, (String, Expected)>,
     unchecked: u64,
+    keyless: u64,
 }
 
 impl Files {
@@ -50,9 +53,9 @@ impl Files {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tampering").join(name);
         std::fs::create_dir_all(&dir).unwrap();
         let file = |name: &str| BufWriter::new(std::fs::File::create(dir.join(name)).unwrap());
-        let (rows, receipts) = (file("rows.ndjson"), file("receipts.ndjson"));
+        let (rows, receipts, notes) = (file("rows.ndjson"), file("receipts.ndjson"), file("notes.ndjson"));
         let (checkpoints, expected) = (file("checkpoints.ndjson"), file("expected.ndjson"));
-        Self { dir, rows, receipts, checkpoints, expected, known: HashMap::new(), unchecked: 0 }
+        Self { dir, rows, receipts, notes, checkpoints, expected, known: HashMap::new(), unchecked: 0, keyless: 0 }
     }
 
     fn add(&mut self, class: &Class, number: u64, case: Case) {
@@ -66,18 +69,22 @@ impl Files {
                 writeln!(self.checkpoints, "{line}").unwrap();
             }
         }
+        for note in &case.notes {
+            writeln!(self.notes, "{}", json!(note)).unwrap();
+        }
         for expected in case.expected {
             let line = json!({"class": class.name, "instance": number, "chain": expected.chain,
-                "alone": words(expected.alone), "receipted": words(expected.receipted)});
+                "alone": words(expected.alone), "signed": words(expected.signed), "receipted": words(expected.receipted)});
             writeln!(self.expected, "{line}").unwrap();
             let before = self.known.insert(expected.chain.clone(), (class.told(number), expected));
             assert!(before.is_none(), "{}: a chain of two instances", class.told(number));
         }
         self.unchecked += case.unchecked;
+        self.keyless += case.keyless;
     }
 
     fn finish(&mut self) {
-        for file in [&mut self.rows, &mut self.receipts, &mut self.checkpoints, &mut self.expected] {
+        for file in [&mut self.rows, &mut self.receipts, &mut self.notes, &mut self.checkpoints, &mut self.expected] {
             file.flush().unwrap();
         }
     }
@@ -97,32 +104,35 @@ fn write(name: &str, chosen: impl Fn(&Class) -> bool) -> (Files, u64) {
 }
 
 /// The verdict of the program on each chain of the file.
-fn judge(files: &Files, with_receipts: bool) -> i32 {
+fn judge(files: &Files, with: With) -> i32 {
     let key = signer().vkey().to_string();
-    let more = ["--key", &key, "--receipts", "receipts.ndjson"];
+    let (more, unchecked) = match with {
+        With::Nothing => (vec![], 0),
+        With::Notes => (vec!["--receipts", "notes.ndjson"], files.keyless),
+        With::Receipts => (vec!["--key", &key, "--receipts", "receipts.ndjson"], files.unchecked),
+    };
     let args = ["verify", "rows.ndjson", "--format", "json"];
-    let (code, out) = run(&files.dir, &[&args[..], if with_receipts { &more[..] } else { &[] }].concat());
+    let (code, out) = run(&files.dir, &[&args[..], &more].concat());
     let report: Value = serde_json::from_str(&out).unwrap();
     let found: HashMap<&str, &Value> =
         report["chains"].as_array().unwrap().iter().map(|chain| (chain["chain"].as_str().unwrap(), chain)).collect();
     for (chain, (told, expected)) in &files.known {
-        let here = if with_receipts { expected.receipted } else { expected.alone };
         let found = found.get(chain.as_str()).copied();
-        assert!(agrees(here, found), "{told}, receipts: {with_receipts}: {expected:?}, but found {found:?}");
+        assert!(agrees(expected.with(with), found), "{told}, with {with:?}: {expected:?}, but found {found:?}");
     }
     let unknown = found.keys().find(|chain| !files.known.contains_key(**chain));
     assert_eq!(unknown, None, "a chain that nobody made");
-    assert_eq!(report["unchecked"], if with_receipts { files.unchecked } else { 0 });
+    assert_eq!(report["unchecked"], unchecked, "with {with:?}");
     code
 }
 
 #[test]
 fn all_instances_in_one_file_are_judged_rightly_by_the_program() {
     let (files, count) = write("tampered", |class| class.level != Level::Honest);
-    assert_eq!((judge(&files, false), judge(&files, true)), (2, 2));
+    assert_eq!(With::ALL.map(|with| judge(&files, with)), [2; 3]);
     let (honest, honest_count) = write("honest", |class| class.level == Level::Honest);
     // Among them are rows whose salt is still to be erased.
-    assert_eq!((judge(&honest, false), judge(&honest, true)), (3, 3));
+    assert_eq!(With::ALL.map(|with| judge(&honest, with)), [3; 3]);
     println!(
         "program: {count} tampered and {honest_count} honest instances, {} chains",
         files.known.len() + honest.known.len()
@@ -135,33 +145,30 @@ fn each_class_has_its_exit_code() {
     let dir = tempfile::tempdir().unwrap();
     let key = signer().vkey().to_string();
     for (number, class) in (0..).zip(classes(false)) {
-        let Case { rows, receipts, expected, unchecked, half_erased } = class.instance(number);
+        let case = class.instance(number);
+        let Case { rows, expected, half_erased, .. } = &case;
         let lines: String = rows.iter().map(|row| row.line() + "\n").collect();
-        let notes: Vec<_> = receipts.iter().map(|receipt| receipt.note.as_str()).collect();
         std::fs::write(dir.path().join("rows"), lines).unwrap();
-        std::fs::write(dir.path().join("kept"), notes.join("\n")).unwrap();
-        if rows.is_empty() && receipts.is_empty() {
+        if rows.is_empty() && case.receipts.is_empty() {
             panic!("{}: nothing to judge", class.told(number));
         }
-        let is_bad = |said: Said| !matches!(said, Said::Nothing | Said::Holds | Said::Receipted);
-        if !rows.is_empty() {
-            let code = run(dir.path(), &["verify", "rows"]).0;
-            let is_bad = expected.iter().any(|expected| is_bad(expected.alone));
-            let unfinished = if half_erased > 0 { 3 } else { 0 };
-            assert_eq!(code, if is_bad { 2 } else { unfinished }, "{}", class.told(number));
-        }
-        if !receipts.is_empty() {
-            let args = ["verify", "rows", "--receipts", "kept", "--key", &key, "--require", "receipted"];
-            let is_below =
-                unchecked + half_erased > 0 || expected.iter().any(|expected| expected.receipted != Said::Receipted);
-            let code = if expected.iter().any(|expected| is_bad(expected.receipted)) {
+        for with in With::ALL {
+            let (given, level) = (case.given(with), if with == With::Notes { "signed" } else { "receipted" });
+            std::fs::write(dir.path().join("kept"), given.join("\n")).unwrap();
+            let more = ["--receipts", "kept", "--key", &key, "--require", level];
+            let reached = |said| matches!(said, Said::Signed | Said::Receipted) || with == With::Nothing;
+            let code = if expected.iter().any(|expected| expected.with(with).is_bad()) {
                 2
-            } else if is_below {
+            } else if case.unchecked(with) + half_erased > 0 || !expected.iter().all(|it| reached(it.with(with))) {
                 3
             } else {
                 0
             };
-            assert_eq!(run(dir.path(), &args).0, code, "{}", class.told(number));
+            if given.is_empty() != (with == With::Nothing) || rows.is_empty() && code != 2 {
+                continue;
+            }
+            let args = [&["verify", "rows"][..], if with == With::Nothing { &[] } else { &more }].concat();
+            assert_eq!(run(dir.path(), &args).0, code, "{}, with {with:?}", class.told(number));
         }
     }
 }

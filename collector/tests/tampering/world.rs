@@ -1,5 +1,6 @@
 //! Honest chains and their receipts from a seed, and what a verifier has to say of what is made of them.
 
+use super::device::Device;
 use nymtrail::core::chain::{Hash, Head, NO_HEAD, link};
 use nymtrail::core::note::{Checkpoint, origin};
 use nymtrail::core::row::Row;
@@ -75,6 +76,8 @@ pub enum Said {
     Nothing,
     /// It holds.
     Holds,
+    /// It holds, and is whole what its device signed.
+    Signed,
     /// It holds, and is whole what the collector signed.
     Receipted,
     /// It was changed, from this seq on, in this way.
@@ -91,12 +94,44 @@ pub enum Said {
     Forged,
 }
 
-/// What is said of a chain by itself, and with the receipts that the devices kept.
+impl Said {
+    /// Whether something is said against it.
+    pub fn is_bad(self) -> bool {
+        !matches!(self, Self::Nothing | Self::Holds | Self::Signed | Self::Receipted)
+    }
+}
+
+/// What is known beside the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum With {
+    Nothing,
+    /// What the devices signed.
+    Notes,
+    /// The receipts that the devices kept.
+    Receipts,
+}
+
+impl With {
+    pub const ALL: [Self; 3] = [Self::Nothing, Self::Notes, Self::Receipts];
+}
+
+/// What is said of a chain by itself, with what its device signed, and with the receipts that the devices kept.
 #[derive(Clone, Debug)]
 pub struct Expected {
     pub chain: String,
     pub alone: Said,
+    pub signed: Said,
     pub receipted: Said,
+}
+
+impl Expected {
+    pub fn with(&self, what: With) -> Said {
+        match what {
+            With::Nothing => self.alone,
+            With::Notes => self.signed,
+            With::Receipts => self.receipted,
+        }
+    }
 }
 
 /// A note by the collector.
@@ -116,9 +151,13 @@ pub struct Receipt {
 pub struct Case {
     pub rows: Vec<Row>,
     pub receipts: Vec<Receipt>,
+    /// What devices signed.
+    pub notes: Vec<String>,
     pub expected: Vec<Expected>,
     /// Receipts that none of the keys signed.
     pub unchecked: u64,
+    /// Notes of devices whose key is not in the rows.
+    pub keyless: u64,
     /// Rows without their body that still have their salt.
     pub half_erased: u64,
 }
@@ -127,10 +166,42 @@ impl Case {
     pub fn and(mut self, other: Self) -> Self {
         self.rows.extend(other.rows);
         self.receipts.extend(other.receipts);
+        self.notes.extend(other.notes);
         self.expected.extend(other.expected);
         self.unchecked += other.unchecked;
+        self.keyless += other.keyless;
         self.half_erased += other.half_erased;
         self
+    }
+
+    /// With these notes of devices instead, which come to this for the first chain.
+    pub fn signed(mut self, notes: Vec<String>, said: Said) -> Self {
+        (self.notes, self.keyless, self.expected[0].signed) = (notes, 0, said);
+        self
+    }
+
+    /// With this for the first chain, once receipts are known.
+    pub fn receipted(mut self, said: Said) -> Self {
+        self.expected[0].receipted = said;
+        self
+    }
+
+    /// What there is beside the rows.
+    pub fn given(&self, what: With) -> Vec<&str> {
+        match what {
+            With::Nothing => Vec::new(),
+            With::Notes => self.notes.iter().map(String::as_str).collect(),
+            With::Receipts => self.receipts.iter().map(|receipt| receipt.note.as_str()).collect(),
+        }
+    }
+
+    /// How many of that cannot be checked.
+    pub fn unchecked(&self, what: With) -> u64 {
+        match what {
+            With::Nothing => 0,
+            With::Notes => self.keyless,
+            With::Receipts => self.unchecked,
+        }
     }
 }
 
@@ -138,6 +209,7 @@ impl Case {
 pub struct World {
     pub dice: Dice,
     pub signer: Signer,
+    pub device: Device,
 }
 
 /// The secret key of the collector of all instances.
@@ -147,7 +219,7 @@ pub fn signer() -> Signer {
 
 impl World {
     pub fn new(class: &str, instance: u64) -> Self {
-        Self { dice: Dice::of(class, instance), signer: signer() }
+        Self { dice: Dice::of(class, instance), signer: signer(), device: Device::ed25519(9) }
     }
 
     pub fn body(&mut self) -> String {
@@ -163,7 +235,7 @@ impl World {
     /// A chain as a device writes it, of `low` to below `high` rows.
     pub fn chain_of(&mut self, low: usize, high: usize) -> Vec<Row> {
         let mut now = NOW + self.dice.next() % 1_000_000;
-        let opening = r#"{"dep":"shop","ep":20717,"v":1,"x":"open"}"#.into();
+        let opening = self.device.opening();
         let (mut head, genesis) = Head::open(opening, self.dice.hex(16), &self.dice.hex(32), NO_HEAD, now);
         let mut rows = vec![genesis];
         for _ in 1..self.dice.within(low, high) {
@@ -186,9 +258,7 @@ impl World {
 
     /// The receipt for the first `size` of these rows.
     pub fn receipt(&self, rows: &[Row], size: usize) -> Receipt {
-        let leaves: Vec<_> = rows[..size].iter().map(|row| Hash(hex::decode(&row.link).unwrap())).collect();
-        let chain = rows[0].chain.clone();
-        let checkpoint = Checkpoint { origin: origin("shop", &chain), size: size as u64, root: merkle::root(&leaves) };
+        let (chain, checkpoint) = (rows[0].chain.clone(), checkpoint(rows, size));
         let note = self.signer.sign(&checkpoint, NOW / 1000 + size as u64).to_string();
         Receipt { chain, size, head: rows[size - 1].link.clone(), note, genuine: true }
     }
@@ -206,8 +276,18 @@ impl World {
     /// An honest chain with all its receipts, of which these rows are shown.
     pub fn shown(&mut self, honest: &[Row], rows: Vec<Row>, alone: Said, receipted: Said) -> Case {
         let receipts = self.receipts(honest);
-        let expected = vec![Expected { chain: honest[0].chain.clone(), alone, receipted }];
-        Case { rows, receipts, expected, ..Case::default() }
+        let chain = honest[0].chain.clone();
+        // The key is in the first row, and what others say of that row is not its.
+        let first = rows.iter().filter(|row| row.chain == chain).min_by_key(|row| (row.seq, &row.link, *row));
+        let has_key = first.is_some_and(|row| Row { bc: None, ..row.clone() } == honest[0]);
+        let (keyless, signed) = match receipted {
+            _ if !has_key => (1, alone),
+            Said::Receipted => (0, Said::Signed),
+            said => (0, said),
+        };
+        let notes = vec![self.device.sign(honest, honest.len())];
+        let expected = vec![Expected { chain, alone, signed, receipted }];
+        Case { rows, receipts, notes, expected, keyless, ..Case::default() }
     }
 
     /// An honest chain that shows itself to be damaged.
@@ -226,9 +306,15 @@ impl World {
     }
 }
 
-/// A chain of which no receipt is known.
+/// The checkpoint of the first `size` of these rows.
+pub fn checkpoint(rows: &[Row], size: usize) -> Checkpoint {
+    let leaves: Vec<_> = rows[..size].iter().map(|row| Hash(hex::decode(&row.link).unwrap())).collect();
+    Checkpoint { origin: origin("shop", &rows[0].chain), size: size as u64, root: merkle::root(&leaves) }
+}
+
+/// A chain of which no receipt is known, and nothing that its device signed.
 pub fn without_receipts(chain: &str, rows: Vec<Row>, said: Said) -> Case {
-    let expected = vec![Expected { chain: chain.into(), alone: said, receipted: said }];
+    let expected = vec![Expected { chain: chain.into(), alone: said, signed: said, receipted: said }];
     Case { rows, expected, ..Case::default() }
 }
 

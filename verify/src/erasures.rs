@@ -5,11 +5,12 @@
 
 use crate::audit::Findings;
 use crate::operator::{self, Erasure};
+use crate::report::number;
+use nymtrail::core::json::{self, Object};
 use nymtrail::core::note::Vkey;
 use nymtrail::core::row::Row;
 use nymtrail::core::verify::{Outcome, Report};
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Places in a chain, as ranges, since they come in order.
@@ -46,6 +47,7 @@ impl Places {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Chain {
+    id: String,
     erased: Places,
     whole: Places,
 }
@@ -53,6 +55,7 @@ struct Chain {
 /// A chain that calls itself an operator's.
 #[derive(Clone, Debug)]
 struct Operator {
+    id: String,
     key: [u8; 32],
     /// Its records, each with its own seq.
     records: Vec<(u64, Erasure)>,
@@ -61,24 +64,25 @@ struct Operator {
 /// What the rows say of erasures. Rows come ordered by chain, seq and link.
 #[derive(Clone, Debug, Default)]
 pub struct Scan {
-    chains: BTreeMap<String, Chain>,
-    operators: BTreeMap<String, Operator>,
+    chains: Vec<Chain>,
+    operators: Vec<Operator>,
 }
 
 impl Scan {
     /// Takes the next row.
     pub fn push(&mut self, row: &Row) {
-        if let Some(key) = operator::opens(row) {
-            self.operators.entry(row.chain.clone()).or_insert(Operator { key, records: Vec::new() });
-        } else if let Some(Operator { records, .. }) = self.operators.get_mut(&row.chain)
-            && let Some(erasure) = row.body.as_deref().and_then(Erasure::parse)
-        {
-            records.push((row.seq, erasure));
+        let operator = self.operators.last_mut().filter(|operator| operator.id == row.chain);
+        match (operator::opens(row), operator) {
+            (Some(key), None) => self.operators.push(Operator { id: row.chain.clone(), key, records: Vec::new() }),
+            (None, Some(Operator { records, .. })) => {
+                records.extend(row.body.as_deref().and_then(Erasure::parse).map(|erasure| (row.seq, erasure)));
+            }
+            _ => {}
         }
-        if !self.chains.contains_key(&row.chain) {
-            self.chains.insert(row.chain.clone(), Chain::default());
+        if self.chains.last().is_none_or(|chain| chain.id != row.chain) {
+            self.chains.push(Chain { id: row.chain.clone(), ..Chain::default() });
         }
-        let Some(chain) = self.chains.get_mut(&row.chain) else { return };
+        let Some(chain) = self.chains.last_mut() else { return };
         // Of a row that came whole and erased, the whole one counts.
         if row.body.is_some() {
             chain.whole.push(row.seq);
@@ -99,25 +103,30 @@ impl Scan {
             let found = findings.chains.get(id).filter(|found| is_known && found.class.is_none() && holds(id));
             found.and_then(|found| found.signed)
         };
-        let is_checked = must_be_logged && !keys.is_empty()
-            || self.operators.iter().any(|(id, operator)| signed(id, &operator.key).is_some());
-        let mut logged: BTreeMap<&str, BTreeMap<u64, &str>> = BTreeMap::new();
-        for (id, Operator { key, records }) in &self.operators {
-            let size = signed(id, key).unwrap_or(0);
-            for (_, Erasure { chain, seq, why }) in records.iter().filter(|(at, _)| *at < size) {
-                logged.entry(chain).or_default().insert(*seq, why);
+        let signed = |operator: &Operator| signed(&operator.id, &operator.key);
+        let is_checked = must_be_logged && !keys.is_empty() || self.operators.iter().any(|it| signed(it).is_some());
+        // By place; of several records of one, the last counts.
+        let mut logged: Vec<(&str, u64, usize, &str)> = Vec::new();
+        for operator in &self.operators {
+            let size = signed(operator).unwrap_or(0);
+            for (_, Erasure { chain, seq, why }) in operator.records.iter().filter(|(at, _)| *at < size) {
+                logged.push((chain, *seq, logged.len(), why));
             }
         }
+        logged.sort_unstable();
         let mut chains = BTreeMap::new();
-        for (id, places) in &self.chains {
-            let log = logged.get(id.as_str());
+        for places in &self.chains {
+            let id = places.id.as_str();
+            let from = logged.partition_point(|(chain, ..)| *chain < id);
+            let log = logged.get(from..logged.partition_point(|(chain, ..)| *chain <= id)).unwrap_or_default();
             let mut found = Found::default();
             for seq in places.erased.each() {
-                match log.and_then(|log| log.get(&seq)) {
-                    Some(why) => {
+                let record = log.get(..log.partition_point(|(_, at, ..)| *at <= seq)).and_then(|until| until.last());
+                match record.filter(|(_, at, ..)| *at == seq) {
+                    Some((.., why)) => {
                         found.logged += 1;
-                        if !found.why.contains(*why) {
-                            found.why.insert((*why).into());
+                        if let Err(at) = found.why.binary_search_by(|known| known.as_str().cmp(why)) {
+                            found.why.insert(at, (*why).into());
                         }
                     }
                     None if is_checked => {
@@ -127,12 +136,15 @@ impl Scan {
                     None => found.unchecked += 1,
                 }
             }
-            for seq in log.into_iter().flat_map(|log| log.keys()).filter(|seq| places.whole.has(**seq)) {
-                found.not_erased += 1;
+            let mut before = None;
+            for (_, seq, ..) in log.iter().filter(|(_, seq, ..)| places.whole.has(*seq)) {
+                // Several records of one place count as one.
+                found.not_erased += u64::from(before != Some(*seq));
+                before = Some(*seq);
                 found.first_not_erased.get_or_insert(*seq);
             }
             if found != Found::default() {
-                chains.insert(id.clone(), found);
+                chains.insert(places.id.clone(), found);
             }
         }
         Erasures { chains }
@@ -155,22 +167,30 @@ pub struct Found {
     /// The first row that is `not_erased`.
     pub first_not_erased: Option<u64>,
     /// The reasons in the log.
-    pub why: BTreeSet<String>,
+    pub why: Vec<String>,
 }
 
 impl Found {
     /// As JSON.
-    pub fn json(&self) -> Value {
-        json!({"logged": self.logged, "unproven": self.unproven, "unchecked": self.unchecked, "not_erased": self.not_erased,
-            "first_unproven": self.first_unproven, "first_not_erased": self.first_not_erased, "why": self.why})
+    pub fn json(&self) -> String {
+        let mut why = String::new();
+        for reason in &self.why {
+            why.push(if why.is_empty() { '[' } else { ',' });
+            json::write_text(reason, &mut why);
+        }
+        why.push_str(if why.is_empty() { "[]" } else { "]" });
+        let mut out = Object::default();
+        number(&mut out, "first_not_erased", self.first_not_erased);
+        number(&mut out, "first_unproven", self.first_unproven);
+        out.number("logged", self.logged).number("not_erased", self.not_erased).number("unchecked", self.unchecked);
+        out.number("unproven", self.unproven).raw("why", &why).finish()
     }
 
     /// In words: a line or more.
     pub fn in_words(&self) -> String {
         let mut words = Vec::new();
         if self.logged > 0 {
-            let why: Vec<_> = self.why.iter().map(String::as_str).collect();
-            words.push(format!("{} logged ({})", self.logged, why.join(", ")));
+            words.push(format!("{} logged ({})", self.logged, self.why.join(", ")));
         }
         if self.unchecked > 0 {
             words.push(format!("{} NOT checked: no signed log of erasures is here", self.unchecked));
@@ -204,9 +224,11 @@ pub struct Erasures {
 impl Erasures {
     /// What is known of erased rows where there is no log of them.
     pub fn unchecked(report: &Report) -> Self {
-        let erased = report.chains.iter().filter(|chain| chain.erased > 0);
-        let found = |unchecked| Found { unchecked, ..Found::default() };
-        Self { chains: erased.map(|chain| (chain.chain.clone(), found(chain.erased))).collect() }
+        let mut chains = BTreeMap::new();
+        for chain in report.chains.iter().filter(|chain| chain.erased > 0) {
+            chains.insert(chain.chain.clone(), Found { unchecked: chain.erased, ..Found::default() });
+        }
+        Self { chains }
     }
 
     /// The worst that was found: `unproven` or `not_erased`.
