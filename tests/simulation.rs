@@ -9,6 +9,7 @@
 #[path = "simulation/world.rs"]
 mod world;
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use world::World;
 
 fn number(name: &str) -> Option<u64> {
@@ -69,6 +70,30 @@ fn nothing_is_lost_or_doubled_without_faults() {
 fn nothing_acknowledged_is_lost_under_faults() {
     let roots: u64 = seeds().map(|seed| run(seed, true, |world| world.run(300)).1).sum();
     println!("{roots} roots were those of the endpoint's rows");
+}
+
+#[test]
+fn in_the_audience_profile_no_chain_is_of_two_visits() {
+    let most = AtomicUsize::new(0);
+    for seed in seeds().step_by(20) {
+        let story = |world: &mut World| {
+            world.in_audience();
+            for wait in [20, 31, 5, 40, 240] {
+                world.run(40);
+                world.pass(wait);
+            }
+            world.run(40);
+            world.rest_and_check();
+            let visits = world.visits();
+            for (chain, visits) in &visits {
+                assert!(visits.len() <= 1, "{chain} is of {visits:?}");
+            }
+            most.fetch_max(visits.len(), Relaxed);
+        };
+        // Rows that a failing store keeps waiting into the next visit are linked again together with that one's.
+        run(seed, false, story);
+    }
+    assert!(most.into_inner() > 3, "there were several visits");
 }
 
 #[test]

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from 
 import { dictionary, markdown } from '../dictionary.ts'
 import { createTrail } from '../index.ts'
 import { choice, flag, identifier, number, optional, type Properties, type Property, schema, text } from '../schema.ts'
-import { fakeNetwork, fakePage, fakeStore } from '../testing.ts'
+import { createTestTrail, fakeNetwork, fakePage, fakeStore } from '../testing.ts'
 import type { Trail } from '../types.ts'
 import { addsUp } from './fake.ts'
 
@@ -162,6 +162,19 @@ test('the dictionary says what is recorded, as JSON and as Markdown', () => {
   expect(text).toContain('## track `checkout`\n\nAn order \\| was placed\n\n- Purpose: Revenue\n- Kept: 25 months\n')
   expect(text).toContain('| `list` | one of "search", "home", 3 | yes | Where it was clicked |')
   expect(text).toContain("| `order` | a pseudonym of the epoch, in this property's own namespace | no |")
+})
+
+test('the client for tests records what the schema lets through', async () => {
+  const trail = createTestTrail({ schema: shop })
+  trail.track('view', { list: 'home', more: 1 } as { list: 'home' })
+  trail.page('ada')
+  trail.identify('ada', { plan: 'pro', name: 'Ada' })
+  expect(trail.events).toEqual([
+    { kind: 'track', name: 'view', props: { list: 'home' } },
+    { kind: 'identify', type: 'opaque', id: 'ada', traits: { plan: 'pro' } },
+  ])
+  expect(trail.warnings).toEqual(['undeclared_property', 'unknown_schema', 'undeclared_property'])
+  expect(await trail.stats()).toMatchObject({ captured: 3, dropped: { unknown_schema: 1 }, stored: 2 })
 })
 
 describe('with the real core', () => {

@@ -3,7 +3,17 @@ import { makeLedger } from '../ledger.js'
 import { readIdentifier } from '../normalise.js'
 import { isConsent } from '../options.js'
 import { isName, isRefusal, lostBy, RING, writeProps } from '../props.js'
-import type { ConsentState, DropReason, EventMap, IdentifierType, IdentifyOptions, Props, Trail } from '../types.js'
+import type {
+  ConsentState,
+  Described,
+  DropReason,
+  EventMap,
+  IdentifierType,
+  IdentifyOptions,
+  Props,
+  Schema,
+  Trail,
+} from '../types.js'
 
 /** What a call would have recorded. */
 export type RecordedEvent =
@@ -51,7 +61,8 @@ export interface TestTrail<Events extends EventMap<Events> = Record<string, Prop
 
 /**
  * Creates a client for tests; each call gives a new one. Consent is `granted` unless said otherwise; with `pending`,
- * events wait as in the real client. Nothing is linked, so `verify()` says `unchecked`; `export()` has no rows.
+ * events wait as in the real client. With a `schema`, only what it declares is recorded, and the rest is in
+ * {@link TestTrail.warnings}. Nothing is linked, so `verify()` says `unchecked`; `export()` has no rows.
  *
  * @example
  * ```ts
@@ -63,9 +74,10 @@ export interface TestTrail<Events extends EventMap<Events> = Record<string, Prop
  * ```
  */
 export function createTestTrail<Events extends EventMap<Events> = Record<string, Props>>(
-  options: { consent?: ConsentState } = {},
+  options: { consent?: ConsentState; schema?: Schema<Events> } = {},
 ): TestTrail<Events> {
   let consent = options.consent ?? 'granted'
+  const write = options.schema?.write ?? writeProps
   let closed = false
   const events: RecordedEvent[] = []
   const waiting: RecordedEvent[] = []
@@ -120,13 +132,21 @@ export function createTestTrail<Events extends EventMap<Events> = Record<string,
       }),
   }
 
-  function record(props: unknown, make: (props: Props) => RecordedEvent | Code) {
+  function record(
+    of: Described,
+    name: string | undefined,
+    props: unknown,
+    make: (props: Props) => RecordedEvent | Code,
+  ) {
     if (closed) {
       warnings.push('closed')
       return counts.drop('inert', 1)
     }
     if (consent === 'denied') return counts.drop('consent', 1)
-    const json = writeProps(props)
+    const json = write(props, of, name, (code) => {
+      warnings.push(code)
+      counts.leave(code)
+    })
     const event = isRefusal(json) ? (json as Code) : make(json ? JSON.parse(json) : {})
     if (typeof event === 'string') {
       warnings.push(event)
@@ -154,7 +174,7 @@ export function createTestTrail<Events extends EventMap<Events> = Record<string,
   }
 
   function subject(kind: 'identify' | 'group', id: unknown, traits?: Props, how?: IdentifyOptions) {
-    record(traits, (traits) => {
+    record(kind === 'group' ? kind : 'user', undefined, traits, (traits) => {
       const found = readIdentifier(id, how?.type)
       return found ? { kind, type: found.type, id: found.canonical, traits } : 'invalid_identifier'
     })
@@ -168,9 +188,9 @@ export function createTestTrail<Events extends EventMap<Events> = Record<string,
       events.length = warnings.length = 0
     },
     track: (name: string, props?: Props) =>
-      record(props, (props) => (isName(name) ? { kind: 'track', name, props } : 'invalid_name')),
+      record('track', name, props, (props) => (isName(name) ? { kind: 'track', name, props } : 'invalid_name')),
     page: (name, props) =>
-      record(props, (props) =>
+      record('page', name, props, (props) =>
         name === undefined || isName(name) ? { kind: 'page', ...(name && { name }), props } : 'invalid_name',
       ),
     identify: (id, traits, how) => subject('identify', id, traits, how),

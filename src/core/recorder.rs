@@ -94,7 +94,10 @@ impl Recorder {
         if let Some(keyring) = keyring {
             self.keyring.load(keyring, &self.config.deployment);
         }
-        self.visit = visit.and_then(Visit::load);
+        // A page that was in a hurry may have begun a visit, and a chain, before it knew of this one.
+        if !(self.is_audience() && self.visit.is_some()) {
+            self.visit = visit.and_then(Visit::load);
+        }
     }
 
     /// Takes an epochs document.
@@ -252,9 +255,14 @@ impl Recorder {
         let Some(lane) = &self.lane else { return false };
         let Some(visit) = &self.visit else { return true };
         let epoch = self.epoch(now);
-        lane.epoch != epoch
-            || lane.published != self.is_published(epoch)
-            || self.is_audience() && (!visit.goes_on(now) || visit.began_after(lane.head.t, now))
+        lane.epoch != epoch || lane.published != self.is_published(epoch) || self.is_audience() && !visit.goes_on(now)
+    }
+
+    /// Whether a lane that ends with `row` may go on here: in the audience profile it must be of this visit.
+    pub fn may_go_on(&self, row: &Row) -> bool {
+        let visit = self.visit.as_ref().map(|visit| visit.id.as_str());
+        let is_of = |body: Value| body.get("s").and_then(Value::as_text) == visit;
+        !self.is_audience() || row.body.as_deref().and_then(json::parse).is_some_and(is_of)
     }
 
     fn is_audience(&self) -> bool {
@@ -477,6 +485,7 @@ mod tests {
         let (mut recorder, mut entropy) = recorder("shop audience - - - - - - - - - - account");
         let refused = recorder.identify(Namespace::User, Kind::Opaque, "ann-4711", "ann-4711", NOON, &mut entropy);
         assert_eq!(refused, Err(Code::AudienceProfile));
+        let some_row = parsed(&recorder.capture(EventKind::Page, "", "", "", NOON, &mut entropy).unwrap())[1].clone();
         let first = track(&mut recorder, &mut entropy, r#"{"account":"x","who":"ann-4711","n":1}"#, NOON);
         assert!(first.get("d").is_none() && first.get("u").is_none() && first.get("s").is_some());
         assert_eq!(json::to_string(first.get("p").unwrap()), r#"{"n":1,"who":"[id]"}"#);
@@ -484,13 +493,19 @@ mod tests {
         let later = NOON + 1 + visit::IDLE_MS;
         assert!(recorder.must_leave_lane(later));
         // Another page of the new visit finds the lane that was left open.
-        let lane = recorder.lane.take();
+        let row = |body: &Value| {
+            let mut row = some_row.clone();
+            row.body = Some(json::to_string(body));
+            row
+        };
+        assert!(recorder.may_go_on(&row(&first)));
+        recorder.lane = None;
         let second = track(&mut recorder, &mut entropy, "", later);
         assert_ne!(first.get("s"), second.get("s"));
         assert!(!recorder.must_leave_lane(later + 1));
         assert!(!recorder.must_leave_lane(later - 60_000), "a clock set back does not open a chain for each event");
-        recorder.lane = lane;
-        assert!(recorder.must_leave_lane(later + 1), "of an earlier visit");
+        assert!(recorder.may_go_on(&row(&second)) && !recorder.may_go_on(&row(&first)));
+        assert!(!recorder.may_go_on(&row(&json::parse(r#"{"x":"open"}"#).unwrap())), "a lane without events");
     }
 
     #[test]

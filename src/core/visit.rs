@@ -60,11 +60,6 @@ impl Visit {
         now.saturating_sub(self.last) <= IDLE_MS && now.saturating_sub(self.started) <= MAX_MS
     }
 
-    /// Whether what happened at `t` was before this visit; not so while the clock is set back behind its beginning.
-    pub fn began_after(&self, t: u64, now: u64) -> bool {
-        t < self.started && self.started <= now
-    }
-
     /// Takes note of an event.
     pub fn touch(&mut self, now: u64) {
         self.last = self.last.max(now);

@@ -9,10 +9,10 @@ use nymtrail::core::recorder::{EventKind, Namespace};
 use nymtrail::core::row::Row;
 use nymtrail::core::stats::Stats;
 use nymtrail::core::verify::{Outcome, verify};
-use nymtrail::core::{chain::Hash, hex, merkle};
+use nymtrail::core::{chain::Hash, hex, json, merkle};
 use nymtrail::ports::{Entropy, StoredRow};
 use std::cell::Cell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Whoever signs in.
 const VISITOR: &str = "ada@example.com";
@@ -202,6 +202,27 @@ impl World {
         }
     }
 
+    /// In the audience profile from here on, where nobody is identified.
+    pub fn in_audience(&mut self) {
+        self.config = "shop audience - - - 5 2000 1000 20 30".into();
+    }
+
+    /// Time passes, and nothing happens.
+    pub fn pass(&mut self, minutes: u64) {
+        self.now += minutes * 60_000;
+    }
+
+    /// Each chain that the endpoint has, with the visits its events are of.
+    pub fn visits(&self) -> BTreeMap<&str, BTreeSet<String>> {
+        let mut visits = BTreeMap::<_, BTreeSet<_>>::new();
+        for ((chain, _), line) in &self.accepted {
+            let body = Row::parse(line).and_then(|row| json::parse(&row.body?));
+            let visit = body.as_ref().and_then(|body| body.get("s")?.as_text());
+            visits.entry(chain.as_str()).or_default().extend(visit.map(String::from));
+        }
+        visits
+    }
+
     /// Lets `steps` things happen.
     pub fn run(&mut self, steps: usize) {
         self.open();
@@ -374,7 +395,7 @@ impl World {
         let Some(at) = self.any_page() else { return };
         let name = format!("event-{}", self.captured.len());
         let page = &mut self.pages[at];
-        if self.random.below(10) == 0 {
+        if self.random.below(10) == 0 && !self.config.contains(" audience ") {
             let (user, now) = (Namespace::User, self.now);
             page.engine.identify(user, Kind::Email, VISITOR, VISITOR, "", now, &mut self.random).unwrap();
             self.signed_in += 1;

@@ -73,6 +73,7 @@ impl Engine {
     pub(super) fn lane_taken(&mut self, chain: String, rows: u64, last: Option<String>, now: u64) {
         let found = self.candidates.pop().filter(|candidate| candidate.chain == chain);
         let row = last.and_then(|line| Row::parse(&line));
+        let ours = row.as_ref().is_some_and(|row| self.recorder.may_go_on(row));
         let lane = found.zip(row).and_then(|(candidate, row)| {
             // A page that died when the disk was full may have left a hole, behind which nothing links.
             let whole = candidate.pruned + rows == row.seq + 1;
@@ -84,7 +85,7 @@ impl Engine {
                 let next = lane.head.seq + 1;
                 self.recorder.lane = Some(lane);
                 self.begin_lane(chain, next, false);
-                if self.recorder.must_leave_lane(now) {
+                if !ours || self.recorder.must_leave_lane(now) {
                     self.leave_lane();
                 }
             }
