@@ -16,6 +16,9 @@ const test = (command, args, options) => run(command, args, { ...at, ...options,
 async function lint() {
   const deny = ['--', '--deny', 'warnings']
   await run('cargo', ['fmt', '--all', '--check'], { ...at, remedy: 'Run: npm run format' })
+  // The fuzz targets are a workspace of their own, whose lock file nothing else would find out of date before the last stage.
+  const remedy = 'Run: cargo update --workspace --manifest-path fuzz/Cargo.toml'
+  await run('cargo', ['fetch', ...locked, '--manifest-path', 'fuzz/Cargo.toml'], { ...at, remedy })
   await run('cargo', ['clippy', ...locked, '--workspace', '--all-targets', ...deny], at)
   await bundleWebTests()
   const wasm = ['--package', 'nymtrail', '--target', WASM]
