@@ -30,11 +30,20 @@ Cargo's tools go to build/tools unless the right version is on PATH. Browsers co
 
 const WASM = 'wasm32-unknown-unknown'
 
+/**
+ * What a purpose needs beside Rust and the npm packages. Two more than the command line has: `npm test` compiles the tools, as
+ * `wasm-pack`, while other stages run, which are ready as `suite`.
+ */
+const PURPOSES = {
+  demo: { system: ['cc'], tools: [] },
+  suite: { system: Object.keys(systemTools), tools: [] },
+  'wasm-pack': { system: [], tools: Object.keys(cargoTools) },
+  test: { system: Object.keys(systemTools), tools: Object.keys(cargoTools) },
+}
+
 /** Everything setup can find missing: how it is checked, and how it is put right. */
 function parts(purpose) {
-  const testing = purpose === 'test'
-  const system = testing ? Object.keys(systemTools) : ['cc']
-  const tools = testing ? Object.keys(cargoTools) : []
+  const { system, tools } = PURPOSES[purpose]
   return [
     {
       title: 'Programs of the distribution',

@@ -2,7 +2,7 @@
 // Runs every test there is, stage by stage, and counts what passed and failed.
 import { parseArgs } from 'node:util'
 import { readCounts } from './lib/counts.mjs'
-import { duration, Failure, heading, isMain, note, script } from './lib/run.mjs'
+import { beside, duration, Failure, heading, isMain, note, script } from './lib/run.mjs'
 import { stages } from './lib/stages.mjs'
 import { setup } from './setup.mjs'
 
@@ -63,6 +63,43 @@ async function perform({ name, title, runner, work }) {
   return result
 }
 
+/**
+ * Runs the stages one after the other, and beside them, one after the other too, those that may. Each waits for the stages
+ * that it needs, which come before it in the list, and is left out if one of them failed or was.
+ */
+export async function performAll(wanted, keepGoing) {
+  const results = []
+  const over = () => results.some(({ ok, name }) => !ok && (!keepGoing || name === 'setup'))
+  const outcomes = new Map()
+  const last = {}
+  let aside
+  for (const stage of wanted) {
+    const track = stage.beside ? 'beside' : 'first'
+    const awaited = ['setup', ...(stage.needs ?? [])].filter((name) => outcomes.has(name))
+    const waits = Promise.all([last[track], ...awaited.map((name) => outcomes.get(name))])
+    last[track] = waits.then(async ([, ...needed]) => {
+      if (over() || needed.some((result) => !result?.ok)) return
+      if (!stage.beside) {
+        const result = await perform(stage)
+        results.push(result)
+        if (over()) aside?.stop()
+        return result
+      }
+      heading(`[${stage.name}] begins, beside what follows; its output comes when it is done`)
+      aside = beside(() => perform(stage))
+      const result = await aside.done
+      process.stdout.write(aside.output())
+      // What was ended because something else failed has not failed itself.
+      if (over()) return
+      results.push(result)
+      return result
+    })
+    outcomes.set(stage.name, last[track])
+  }
+  await Promise.all(outcomes.values())
+  return wanted.flatMap(({ name }) => results.find((result) => result.name === name) ?? [])
+}
+
 function report(results, skipped, time) {
   heading('Summary')
   for (const { name, ok, passed, failed, skipped: ignored, time: took, reason } of results) {
@@ -86,16 +123,10 @@ if (isMain(import.meta.url))
     const { values } = parseArgs({ options })
     if (values.help) return console.log(help)
     const began = performance.now()
-    const wanted = [...chosen(values.only)]
+    const wanted = chosen(values.only).filter(({ name }) => !(values['no-setup'] && name === 'tools'))
     if (!values['no-setup'])
-      wanted.unshift({ name: 'setup', title: 'Tools, browsers and packages', work: () => setup('test') })
-    const results = []
-    const failed = (name) => results.some((result) => result.name === name && !result.ok)
-    for (const stage of wanted) {
-      if (results.some(({ ok }) => !ok) && (!values['keep-going'] || failed('setup'))) break
-      // What a stage stands on must have worked: it would test something old.
-      if (!stage.needs?.some(failed)) results.push(await perform(stage))
-    }
+      wanted.unshift({ name: 'setup', title: 'Browsers, Rust and packages', work: () => setup('suite') })
+    const results = await performAll(wanted, values['keep-going'])
     const ran = new Set(results.map(({ name }) => name))
     report(
       results,

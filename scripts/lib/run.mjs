@@ -1,4 +1,5 @@
 // How every script here runs a program, says what it does, and fails: with a reason and a remedy.
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { spawn, spawnSync } from 'node:child_process'
 import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -15,10 +16,30 @@ export class Failure extends Error {
 const colour = process.stdout.isTTY && !process.env.NO_COLOR
 const paint = (code, text) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text)
 
+/** What runs beside other work: what it prints, and the program it is running. */
+const side = new AsyncLocalStorage()
+
 /** Announces a step. */
-export const heading = (text) => console.log(`\n${paint('1;36', '==>')} ${paint('1', text)}`)
+export const heading = (text) => print(`\n${paint('1;36', '==>')} ${paint('1', text)}\n`)
 /** A line of explanation below a heading. */
-export const note = (text) => console.log(`    ${text}`)
+export const note = (text) => print(`    ${text}\n`)
+
+/** Prints, or, beside other work, keeps for when that work is over. */
+function print(text) {
+  const own = side.getStore()
+  if (own) own.output += text
+  else process.stdout.write(text)
+}
+
+/**
+ * Does `work` beside what else is done: its programs get only the processor's time that nobody else wants, and all that is
+ * printed is returned instead, so that two outputs do not run into each other. `stop()` ends the program that is running.
+ */
+export function beside(work) {
+  const own = { output: '', child: undefined }
+  const done = side.run(own, work)
+  return { done, output: () => own.output, stop: () => own.child?.kill() }
+}
 
 /** Milliseconds as people read them: `850 ms`, `12.3 s`, `3 min 05 s`. */
 export function duration(ms) {
@@ -46,24 +67,25 @@ const shown = (command, args) =>
  * Resolves to `{ code, output }`; throws a {@link Failure} for a program that is missing, and, unless `mayFail`, for one that fails.
  */
 export function run(command, args, { env, cwd, keep = false, mayFail = false, remedy } = {}) {
-  console.log(`    $ ${shown(command, args)}`)
+  print(`    $ ${shown(command, args)}\n`)
+  const own = side.getStore()
+  const out = keep || own ? 'pipe' : 'inherit'
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
+    const child = spawn(...(own ? ['nice', ['-n', '19', command, ...args]] : [command, args]), {
       cwd,
       env: { ...process.env, ...env },
-      stdio: ['inherit', keep ? 'pipe' : 'inherit', keep ? 'pipe' : 'inherit'],
+      stdio: ['inherit', out, out],
     })
+    if (own) own.child = child
     let output = ''
-    for (const [from, to] of keep
-      ? [
-          [child.stdout, process.stdout],
-          [child.stderr, process.stderr],
-        ]
-      : []) {
-      from.setEncoding('utf8')
-      from.on('data', (text) => {
+    for (const [from, to] of [
+      [child.stdout, process.stdout],
+      [child.stderr, process.stderr],
+    ]) {
+      from?.setEncoding('utf8').on('data', (text) => {
         output += text
-        to.write(text)
+        if (own) own.output += text
+        else to.write(text)
       })
     }
     child.on('error', (error) =>

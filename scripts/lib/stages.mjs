@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from '../build.mjs'
+import { setup } from '../setup.mjs'
 import { reportSizes } from '../size.mjs'
 import { bundleWebTests } from '../web-tests.mjs'
 import { Failure, run } from './run.mjs'
@@ -59,7 +60,8 @@ const unit = () => test('vitest', ['run'])
 /** Test files of Node's own runner, below tests/. */
 const node = (...files) => test('node', ['--test', '--test-reporter=spec', ...files.map((file) => join('tests', file))])
 
-const scripts = () => node(...['counts', 'commands', 'words', 'format'].map((name) => `scripts/${name}.test.mjs`))
+const scripts = () =>
+  node(...['counts', 'stages', 'commands', 'words', 'format'].map((name) => `scripts/${name}.test.mjs`))
 
 const packaging = () => node('packaging/package.test.mjs')
 
@@ -88,8 +90,16 @@ async function own(command, file, ...args) {
  * The stages, in order. `name` may have a second half after a colon; `--only wasm` takes all of `wasm:...`.
  * `work` throws on failure; a stage with a `runner` resolves to the outcome of that program, whose summary is counted.
  * `needs` names stages that must have run before.
+ * `beside`: it runs while others do, with what they leave of the processor: it keeps both cores busy for minutes, and the
+ * browsers of the end-to-end tests hardly do.
  */
 export const stages = [
+  {
+    name: 'tools',
+    title: 'Tools of wasm-pack',
+    beside: true,
+    work: () => setup('wasm-pack'),
+  },
   { name: 'lint', title: 'Rust: format, clippy, documentation', work: lint },
   { name: 'host', title: 'Rust: host tests', runner: 'rust', work: host },
   { name: 'build', title: 'Build: wasm, package, collector, demo', work: () => build({ demo: true }) },
@@ -97,9 +107,6 @@ export const stages = [
   { name: 'scripts', title: 'The commands themselves', needs: ['build'], runner: 'node', work: scripts },
   { name: 'types', title: 'TypeScript: types, format, lint', needs: ['build'], work: types },
   { name: 'unit', title: 'TypeScript: unit tests', needs: ['build'], runner: 'vitest', work: unit },
-  { name: 'wasm:chromium', title: 'wasm-pack in Chromium', runner: 'rust', work: chromium },
-  { name: 'wasm:firefox', title: 'wasm-pack in Firefox', runner: 'rust', work: firefox },
-  { name: 'wasm:webkit', title: 'wasm-pack in WebKitGTK', runner: 'rust', work: webkit },
   {
     name: 'packaging',
     title: 'Package: pack, install, bundle, load',
@@ -111,9 +118,13 @@ export const stages = [
   { name: 'e2e:firefox', title: 'End to end in Firefox', needs: ['build'], runner: 'plain', work: e2e('firefox') },
   // It reads the events that the end-to-end tests exported from a browser.
   { name: 'sql', title: 'Verification in SQL', needs: ['build', 'e2e:chromium'], runner: 'plain', work: sql },
+  { name: 'wasm:chromium', title: 'wasm-pack in Chromium', needs: ['tools'], runner: 'rust', work: chromium },
+  { name: 'wasm:firefox', title: 'wasm-pack in Firefox', needs: ['tools'], runner: 'rust', work: firefox },
+  { name: 'wasm:webkit', title: 'wasm-pack in WebKitGTK', needs: ['tools'], runner: 'rust', work: webkit },
   {
     name: 'tampering:wasm',
     title: 'Tampering, found by the wasm',
+    beside: true,
     needs: ['host', 'build'],
     runner: 'plain',
     work: tampering.wasm,
@@ -121,10 +132,11 @@ export const stages = [
   {
     name: 'tampering:sql',
     title: 'Tampering, found in SQL',
+    beside: true,
     needs: ['host', 'build'],
     runner: 'plain',
     work: tampering.sql,
   },
-  { name: 'fuzz', title: 'Readers of foreign bytes, fuzzed', runner: 'plain', work: fuzz },
+  { name: 'fuzz', title: 'Readers of foreign bytes, fuzzed', beside: true, runner: 'plain', work: fuzz },
   { name: 'receivers', title: 'Endpoints against real receivers', needs: ['build'], runner: 'plain', work: receivers },
 ]

@@ -34,7 +34,7 @@ test('wrong use ends with code 1, a reason and a remedy', () => {
 })
 
 test('set-up run again finds everything there', () => {
-  const { status, stdout } = runScript('setup', '--for', 'test', '--check')
+  const { status, stdout } = runScript('setup', '--for', 'demo', '--check')
   assert.equal(status, 0, stdout)
 })
 
