@@ -85,13 +85,13 @@ if (engine === 'chromium')
     },
   )
 
-// A debugger, a modal dialogue, a laptop's lid: the tab holds the lock and cannot answer. 35 s are longer than every limit
+// A debugger, a modal dialogue, a laptop's lid: the tab holds the lock and cannot answer. 60 s are longer than every limit
 // of time in the client, so more would show nothing else. A synchronous request stops a tab without taking a processor.
 scenario(
   '1,000 events arrive when the tab that sends is stopped without notice, and then goes on',
   async ({ t, site, profile }) => {
     const [sender, other] = await sending(profile, site)
-    site.answer = ({ path }) => (path === '/stop' ? { delay: 35_000 } : { delay: 300 })
+    site.answer = ({ path }) => (path === '/stop' ? { delay: 60_000 } : { delay: 300 })
     const stopped = sender.evaluate(() => {
       const request = new XMLHttpRequest()
       request.open('GET', '/stop', false)
@@ -107,5 +107,5 @@ scenario(
     await assertArrive(site, halves)
     await assertSettled(other, site)
   },
-  120_000,
+  150_000,
 )
