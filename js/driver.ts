@@ -282,7 +282,9 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
     }
 
     #connect(): Promise<Store> {
-      this.#store ??= openInTime(this.#name).then((store) => this.#use(store, true))
+      this.#store ??= openInTime(this.#name, () => this.#host.warn('storage_lost')).then((store) =>
+        this.#use(store, true),
+      )
       return this.#store
     }
 
@@ -454,14 +456,14 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
   }
 
 /** Opens the database, or fails: opening waits without end behind a deletion that a frozen page holds up. */
-function openInTime(name: string): Promise<Store> {
+function openInTime(name: string, thrownAway: () => void): Promise<Store> {
   return new Promise((resolve, reject) => {
     let late = false
     const timer = setTimeout(() => {
       late = true
       reject(new StoreError('blocked'))
     }, OPEN_LIMIT)
-    openIdb(name)
+    openIdb(name, thrownAway)
       .then((store) => (late ? store.close() : resolve(store)), reject)
       .finally(() => clearTimeout(timer))
   })

@@ -35,6 +35,7 @@ export const MESSAGES = {
   quota: 'the storage is full; events stay in memory',
   overflow: 'too many events wait to be sent; event dropped; check the endpoint',
   storage_disabled: 'IndexedDB cannot be used; events stay in memory',
+  storage_lost: 'the browser has lost its database, and the events in it that were not sent',
   collision: 'another page wrote to this lane; events were linked again in a new one',
   malformed_row: 'a stored row is not of format e1',
   retrying: 'the endpoint has not taken everything yet; events stay stored',

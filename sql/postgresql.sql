@@ -2,11 +2,17 @@
 --   events(chain text, seq bigint, t bigint, gprev text, salt text, body text, bc text, link text)   gprev only on seq 0; bc only on erased rows
 --   checkpoints(chain text, size bigint, head text)   one row per device-signed checkpoint whose SIGNATURE was checked outside SQL
 WITH d AS (SELECT DISTINCT chain, seq, t, gprev, salt, body, bc, link FROM events),          -- at-least-once delivery: exact duplicates are not forks
+h AS (
+  SELECT chain, seq, t, gprev, salt, body, link,
+    CASE WHEN body IS NULL THEN bc WHEN length(salt) = 32 THEN encode(sha256(convert_to('b1|'||salt||'|'||body,'UTF8')),'hex') END AS c   -- of another salt nobody knows where it ends
+  FROM d
+),
+p AS (SELECT h.*, count(body) OVER (PARTITION BY chain, seq, t, gprev, link, c) AS whole FROM h),
 x AS (
-  SELECT chain, seq, t, link, salt, body IS NULL AS is_erased,
-    CASE WHEN body IS NULL THEN bc WHEN length(salt) = 32 THEN encode(sha256(convert_to('b1|'||salt||'|'||body,'UTF8')),'hex') END AS c,   -- of another salt nobody knows where it ends
+  SELECT chain, seq, t, link, salt, body IS NULL AS is_erased, c,
     COALESCE(LAG(link) OVER w, gprev) AS prev, LAG(seq) OVER w AS pseq, LAG(t) OVER w AS pt
-  FROM d WINDOW w AS (PARTITION BY chain ORDER BY seq, link)
+  FROM p WHERE body IS NOT NULL OR whole = 0 OR c IS NULL     -- a row that also came whole counts as that: its event was given up, or erased, later
+  WINDOW w AS (PARTITION BY chain ORDER BY seq, link)
 ),
 v AS (
   SELECT chain, seq, t, link, salt, is_erased, pseq, pt,

@@ -36,8 +36,9 @@ type Issue<T> = (tx: IDBTransaction, rows: IDBObjectStore, metas: IDBObjectStore
 /**
  * Opens the database `name`, creating it if there is none.
  * Rejects with `disabled` where there is no IndexedDB, `newer` after an upgrade, `corrupt` when it is not ours.
+ * `thrownAway` is called if it is new because the browser found the old one damaged; only Chromium says so.
  */
-export async function openIdb(name: string): Promise<Store> {
+export async function openIdb(name: string, thrownAway?: () => void): Promise<Store> {
   let database: IDBDatabase | undefined
   let opening: Promise<IDBDatabase> | undefined
   let wiped = false
@@ -55,8 +56,9 @@ export async function openIdb(name: string): Promise<Store> {
     try {
       database = await answer(
         () => indexedDB.open(name, VERSION),
-        () => {
+        (dataLoss) => {
           lost = reopened
+          if (dataLoss === 'total') thrownAway?.()
         },
       )
       reopened = true
@@ -185,14 +187,14 @@ function begin<T>(database: IDBDatabase, mode: IDBTransactionMode, issue: Issue<
   })
 }
 
-/** The answer to an `open` or a `deleteDatabase`. `created`: there was no such database. */
-function answer(ask: () => IDBOpenDBRequest, created?: () => void): Promise<IDBDatabase> {
+/** The answer to an `open` or a `deleteDatabase`. `created`: there was no such database; with Chromium's word for why. */
+function answer(ask: () => IDBOpenDBRequest, created?: (dataLoss?: string) => void): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     const fail = (kind: StoreFailure) => reject(new StoreError(kind))
     try {
       const request = ask()
-      request.onupgradeneeded = () => {
-        created?.()
+      request.onupgradeneeded = (event) => {
+        created?.((event as { dataLoss?: string }).dataLoss)
         const { objectStoreNames: there } = request.result
         for (const store of STORES) if (!there.contains(store)) request.result.createObjectStore(store)
       }

@@ -281,6 +281,30 @@ export const idbCases: Cases = {
     equal([await all(store, 'a'), (await store.key('a'))?.alg], [lines('a', [0, 1]), 'ES256'])
   },
 
+  async 'a database that the browser has thrown away is said to be, and is empty'() {
+    const name = fresh('thrown away')
+    const told: string[] = []
+    // What Chromium puts into the event.
+    const saying = (dataLoss: string) => (original: (...given: unknown[]) => unknown) => ({
+      value(this: IDBFactory, ...given: unknown[]) {
+        const request = original.apply(this, given) as IDBOpenDBRequest
+        request.addEventListener('upgradeneeded', (event) =>
+          Object.defineProperty(event, 'dataLoss', { value: dataLoss }),
+        )
+        return request
+      },
+    })
+    for (const dataLoss of ['none', 'total']) {
+      await shadowing(IDBFactory.prototype, 'open', saying(dataLoss), async () => {
+        const store = await openIdb(`${name} ${dataLoss}`, () => told.push(dataLoss))
+        await store.write({ add: rows('a', [0]) })
+        equal(await all(store, 'a'), lines('a', [0]))
+      })
+      await openIdb(`${name} ${dataLoss}`, () => told.push('again'))
+    }
+    equal(told, ['total'])
+  },
+
   async 'a database without our object stores is corrupt'() {
     const name = fresh('foreign')
     await upgrade(name, 2)

@@ -95,6 +95,7 @@ def cases(rows):
     return [
         ("intact", rows, chain, "holds", None),
         ("a row sent twice", rows + [dict(target)], chain, "holds", None),
+        ("sent whole and erased", rows + [erased], chain, "holds", None),
         ("a row erased", [erased if row is target else row for row in rows], chain, "holds", None),
         ("edit", changed({at[seq]: {"body": edited}}), chain, "tampered", seq),
         ("delete", [row for row in rows if row is not target], chain, "tampered", seq + 1),

@@ -72,6 +72,7 @@ suite! { idb:
     a_newer_release_may_upgrade_at_once_and_the_store_stays_out_of_it
     a_failure_to_open_is_marked_as_handled
     a_database_of_the_first_layout_gets_the_object_store_that_it_lacks
+    a_database_that_the_browser_has_thrown_away_is_said_to_be_and_is_empty
     a_database_without_our_object_stores_is_corrupt
     without_indexeddb_the_store_is_disabled
     the_reason_of_an_abort_is_read_from_the_transaction

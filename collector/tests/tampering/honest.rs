@@ -36,11 +36,8 @@ pub const CLASSES: &[Class] = &[
         level: Honest,
         make: |world| shown(world, |_, rows| rows.into_iter().map(|row| Row { bc: row.commitment(), ..row }).collect()),
     },
+    Class { name: "came whole and erased", level: Honest, make: |world| shown(world, whole_and_erased) },
 ];
-
-/// Honest in the one place where SQL asks to delete the erased copy first (sql/README.md).
-pub const NOT_FOR_SQL: &[Class] =
-    &[Class { name: "came whole and erased", level: Honest, make: |world| shown(world, whole_and_erased) }];
 
 fn shown(world: &mut World, show: impl FnOnce(&mut World, Vec<Row>) -> Vec<Row>) -> Case {
     let rows = world.chain();

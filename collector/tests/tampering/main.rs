@@ -68,10 +68,8 @@ impl Class {
     }
 }
 
-/// Every class, those of SQL or of all homes.
-fn classes(of_sql: bool) -> Vec<&'static Class> {
-    let more = if of_sql { &[][..] } else { honest::NOT_FOR_SQL };
-    [cells::CLASSES, places::CLASSES, history::CLASSES, signed::CLASSES, honest::CLASSES, more]
+fn classes() -> Vec<&'static Class> {
+    [cells::CLASSES, places::CLASSES, history::CLASSES, signed::CLASSES, honest::CLASSES]
         .into_iter()
         .flatten()
         .collect()
@@ -84,7 +82,7 @@ fn instances() -> u64 {
 
 #[test]
 fn the_table_is_as_large_as_promised() {
-    let all = classes(false);
+    let all = classes();
     let names: HashSet<_> = all.iter().map(|class| class.name).collect();
     assert_eq!(names.len(), all.len(), "two classes of one name would share their seeds");
     let of = |level| all.iter().filter(|class| class.level == level).count();

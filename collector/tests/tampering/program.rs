@@ -95,7 +95,7 @@ fn write(name: &str, chosen: impl Fn(&Class) -> bool) -> (Files, u64) {
     let (mut files, mut count) = (Files::new(name), 0);
     for number in 0..instances() {
         // Of all classes in turn, so that a class is spread over the file.
-        for class in classes(true).into_iter().filter(|class| chosen(class)) {
+        for class in classes().into_iter().filter(|class| chosen(class)) {
             files.add(class, number, class.instance(number));
             count += 1;
         }
@@ -145,7 +145,7 @@ fn all_instances_in_one_file_are_judged_rightly_by_the_program() {
 fn each_class_has_its_exit_code() {
     let dir = tempfile::tempdir().unwrap();
     let key = signer().vkey().to_string();
-    for (number, class) in (0..).zip(classes(false)) {
+    for (number, class) in (0..).zip(classes()) {
         let case = class.instance(number);
         let Case { rows, expected, half_erased, .. } = &case;
         let lines: String = rows.iter().map(|row| row.line() + "\n").collect();

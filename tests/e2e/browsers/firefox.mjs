@@ -1,10 +1,11 @@
 // Firefox, driven by Puppeteer over WebDriver BiDi. The same interface as chromium.mjs.
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import puppeteer from 'puppeteer-core'
 import { filesIn } from '../storage.mjs'
-import { Page, programOf } from './page.mjs'
+import { Page, programOf, until } from './page.mjs'
 
 const options = {
   browser: 'firefox',
@@ -104,6 +105,9 @@ export async function launchOn(directory) {
       // The whole group: no process that outlives the browser's may write what is left.
       process.kill(-child.pid, 'SIGKILL')
       await gone
+      // Puppeteer puts the profile's own preferences back now; the next start must not meet that half done.
+      const backups = ['prefs.js', 'user.js'].map((name) => join(directory, `${name}.puppeteer`))
+      await until(() => !backups.some((path) => existsSync(path)), 'the preferences are back')
     },
   }
 }

@@ -14,6 +14,12 @@ export function openLedger(collector) {
   const tracked = new Map()
   /** Events that were rolled back with a profile before the collector had them. */
   const excused = new Set()
+  /** Events that the browser threw away with its databases, the test's own among them. */
+  const thrownAway = new Set()
+  /** Visits, as `round,tab`, that the test's own database has confirmed. */
+  let kept = new Set()
+  /** Rounds that found that database without all of them. */
+  const losses = new Set()
   /** Refused rows, as { at, round, code, chain }. */
   const refused = []
   /** The newest receipt of each chain, and all there were. */
@@ -21,6 +27,12 @@ export function openLedger(collector) {
   const warnings = {}
   const found = []
   let round = 0
+
+  function compareCanary(round, visits) {
+    const gone = [...kept].filter((visit) => roundOf(visit) < round && !visits.has(visit))
+    if (gone.length) losses.add(round)
+    for (const visit of gone) kept.delete(visit)
+  }
 
   const ledger = {
     acknowledged,
@@ -45,6 +57,8 @@ export function openLedger(collector) {
         if (kind === 'stored') for (const id of value) stored.add(id)
         else if (kind === 'response') for (const place of value) heard.add(place)
         else if (kind === 'lane') ledger.opened.add(value)
+        else if (kind === 'kept') kept.add(value)
+        else if (kind === 'found') compareCanary(round, new Set(value))
         else if (kind === 'tracked') tracked.set(`${round},${tab}`, value)
         else if (kind === 'dropped' || kind === 'failed') found.push(`round ${round}: ${kind} ${value}`)
         else if (kind === 'warning') warnings[value] = (warnings[value] ?? 0) + 1
@@ -69,8 +83,12 @@ export function openLedger(collector) {
       }
     },
 
-    /** The profile was restored: what it had stored since, and nobody else has, is gone. */
-    async rolledBack(known) {
+    /** What a copy of the profile has, which is taken now. */
+    copied: () => ({ known: new Set(stored), visits: new Set(kept) }),
+
+    /** The profile is that copy again: what it had stored since, and nobody else has, is gone. */
+    async rolledBack({ known, visits }) {
+      kept = new Set(visits)
       const { events } = await read(collector)
       const lost = [...stored].filter((id) => !known.has(id) && !events.has(id))
       for (const id of lost) excused.add(id)
@@ -95,9 +113,17 @@ export function openLedger(collector) {
         'events are there more than once',
         [...events].filter(([, count]) => count > 1).map(([id]) => id),
       )
+      const missing = [...stored].filter((id) => !events.has(id) && !excused.has(id) && !thrownAway.has(id))
+      const isThrownAway = (id) => [...losses].some((loss) => roundOf(id) < loss)
+      for (const id of missing.filter(isThrownAway)) thrownAway.add(id)
       complain(
         'confirmed events did not arrive',
-        [...stored].filter((id) => !events.has(id) && !excused.has(id)),
+        missing.filter((id) => !thrownAway.has(id)),
+      )
+      const earlier = (loss) => new Set([...ledger.chainsOf].flatMap(([of, chains]) => (of < loss ? [...chains] : [])))
+      complain(
+        'rounds go on with a chain whose rows the browser has lost',
+        [...losses].filter((loss) => [...(ledger.chainsOf.get(loss) ?? [])].some((chain) => earlier(loss).has(chain))),
       )
       const notes = `${collector.db}.receipts`
       writeFileSync(notes, [...receipts].join('\n\n'))
@@ -121,6 +147,8 @@ export function openLedger(collector) {
         acknowledged: [...acknowledged.keys()].filter((place) => !place.endsWith(':0')).length,
         'in the store': events.size,
         'rolled back with a profile': excused.size,
+        'thrown away by the browser': thrownAway.size,
+        'rounds that found databases thrown away': [...losses],
         'unconfirmed and arrived': known.filter((id) => !stored.has(id) && events.has(id)).length,
         'unconfirmed and lost': known.filter((id) => !stored.has(id) && !events.has(id)).length,
         chains: chains.size,
@@ -133,6 +161,9 @@ export function openLedger(collector) {
   }
   return ledger
 }
+
+/** The round of an event, or of a visit, by its id. */
+const roundOf = (id) => Number.parseInt(id, 10)
 
 /** How often each word occurs. */
 function tally(words) {

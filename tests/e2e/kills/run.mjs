@@ -7,6 +7,7 @@ import { folder } from '../folder.mjs'
 import { openLedger } from './ledger.mjs'
 import { openPost } from './post.mjs'
 import { between, randomFrom } from './random.mjs'
+import { tornLogs } from './torn.mjs'
 
 /** How often everything is sent and compared. */
 const CHECK_EVERY = 10
@@ -24,7 +25,13 @@ export async function runKills(t, { engine, kills, restores, seed, say = () => {
   const post = await openPost(t, { collector, ledger, seed })
   const place = folder(t)
   const [profile, copy] = [join(place, 'profile'), join(place, 'copy')]
-  const counts = { kills: 0, 'while sending': 0, restores: 0, 'forked restores': 0 }
+  const counts = {
+    kills: 0,
+    'while sending': 0,
+    'kills that tore the log of a database': 0,
+    restores: 0,
+    'forked restores': 0,
+  }
   const { found } = ledger
   let round = 0
   let version
@@ -45,6 +52,10 @@ export async function runKills(t, { engine, kills, restores, seed, say = () => {
     if (post.underWay) counts['while sending']++
     await browser.kill()
     end = undefined
+    if (engine === 'chromium' && tornLogs(join(profile, 'Default', 'IndexedDB'))) {
+      counts['kills that tore the log of a database']++
+      say(`round ${round}: the kill tore the log of a database`)
+    }
   }
 
   /** Starts the browser and lets pages track; `work` says when it is killed. */
@@ -106,7 +117,7 @@ export async function runKills(t, { engine, kills, restores, seed, say = () => {
   async function restoreOnce() {
     await killOnce()
     await isIdle()
-    const before = new Set(ledger.stored)
+    const copied = ledger.copied()
     // Also chains of which the collector has nothing yet: the copy may have their rows.
     const known = new Set([...ledger.opened, ...[...ledger.acknowledged.keys()].map((row) => row.split(':')[0])])
     cpSync(profile, copy, { recursive: true, verbatimSymlinks: true })
@@ -118,7 +129,7 @@ export async function runKills(t, { engine, kills, restores, seed, say = () => {
     })
     const ahead = chainsOf(round).some((chain) => known.has(chain))
     await isIdle()
-    await ledger.rolledBack(before)
+    await ledger.rolledBack(copied)
     rmSync(profile, { recursive: true, maxRetries: 20, retryDelay: 100 })
     renameSync(copy, profile)
     counts.restores++

@@ -39,6 +39,23 @@ function visit() {
     warning: ({ code }) => code,
   }
 
+  const answer = (request) =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error)
+    })
+
+  /** A database beside the client's, without its code: what is gone from there the browser has lost. */
+  async function keepCanary() {
+    const request = indexedDB.open('canary', 1)
+    request.onupgradeneeded = () => request.result.createObjectStore('visits')
+    const database = await answer(request)
+    tell('found', await answer(database.transaction('visits').objectStore('visits').getAllKeys()))
+    const tx = database.transaction('visits', 'readwrite', { durability: 'relaxed' })
+    tx.objectStore('visits').put(1, `${round},${tab}`)
+    tx.oncomplete = () => tell('kept', `${round},${tab}`)
+  }
+
   async function begin() {
     const [{ createTrail }, { collector }] = await Promise.all([
       import('/dist/index.js'),
@@ -51,6 +68,8 @@ function visit() {
       flush: { ageMs: 20 + below(300), pauseMs: 20 },
       debug: (activity) => activity.type in HEARD && tell(activity.type, HEARD[activity.type](activity)),
     })
+    // After the client: whoever opens the first database of an origin is told that another one was thrown away.
+    globalThis.trail.ready().then(keepCanary)
     if (query.has('quiet')) return
     for (let i = 0; ; ) {
       // A task's events; now and then so many that writing them takes a while.
