@@ -7,6 +7,8 @@ const MAX_URL = 256
 
 /** Segments that look like an id, a mail or a token. Slugs and short numbers stay. */
 function identifying(text: string): boolean {
+  // Nobody names a page so, and whoever makes links must not keep the visitor's browser busy.
+  if (text.length > MAX_URL) return true
   // Up to three times, since addresses get encoded on their way through redirects.
   for (let round = 0; round < 3; round++) {
     try {

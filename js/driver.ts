@@ -142,6 +142,9 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
     #stop: (() => void) | undefined
     #tell: ((message: string) => void) | undefined
 
+    /** When the page began, by the clock as it is now. */
+    readonly #began = Date.now() - performance.now()
+
     constructor(config: string, host: Host) {
       this.#engine = Core.create(config)
       this.#host = host
@@ -184,19 +187,19 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
     }
 
     capture(kind: 'track' | 'page', name: string, props: string, context: string) {
-      const code = this.#engine?.capture(kind, name, props, context, Date.now())
+      const code = this.#engine?.capture(kind, name, props, context, this.#now())
       this.#commitSoon()
       return code ?? 'invalid_config'
     }
 
     identify(...[namespace, type, canonical, raw, props]: Parameters<Core['identify']>) {
-      const code = this.#engine?.identify(namespace, type, canonical, raw, props, Date.now())
+      const code = this.#engine?.identify(namespace, type, canonical, raw, props, this.#now())
       this.#commitSoon()
       return code ?? 'invalid_config'
     }
 
     epochs(document: string) {
-      return this.#engine?.epochs(document, Date.now()) ?? 'invalid_config'
+      return this.#engine?.epochs(document, this.#now()) ?? 'invalid_config'
     }
 
     reset() {
@@ -319,8 +322,13 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       })
     }
 
+    /** The time of day, but never less than has gone by: a clock that is set back keeps no ended epoch alive. */
+    #now() {
+      return Math.max(Date.now(), Math.floor(this.#began + performance.now()))
+    }
+
     #feed(input: Input, number = 0, text = '', list: string[] = []) {
-      const frames = this.#engine?.feed(INPUTS.indexOf(input), number, text, itemsOf(list), Date.now()) ?? ''
+      const frames = this.#engine?.feed(INPUTS.indexOf(input), number, text, itemsOf(list), this.#now()) ?? ''
       for (const frame of frames.split(FRAME).slice(1)) {
         const [kind, number, text, ...list] = frame.split(ITEM).slice(0, -1) as [string, string, string, ...string[]]
         this.#perform(EFFECTS[+kind] as Effect, +number, text, list)

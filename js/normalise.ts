@@ -34,9 +34,19 @@ export function readIdentifier(id: unknown, type?: IdentifierType): Identifier |
   return
 }
 
-/** Trimmed, NFKC, split at the last `@`: local part lower-cased without locale, domain as the URL parser writes it. */
+/**
+ * NFKC, and nothing invisible: what is copied brings zero-width characters and marks of direction along, which nobody
+ * means. They go first, as a blank may stand between them and the text.
+ */
+const fold = (id: string): string =>
+  id
+    .replace(/\p{DI}/gu, '')
+    .normalize('NFKC')
+    .trim()
+
+/** Folded, split at the last `@`: local part lower-cased without locale, domain as the URL parser writes it. */
 function email(id: string): string | undefined {
-  const [, local, domain] = /^(\S+)@([^\s@/\\?#:[\]%]+)$/.exec(id.trim().normalize('NFKC')) ?? []
+  const [, local, domain] = /^(\S+)@([^\s@/\\?#:[\]%]+)$/.exec(fold(id)) ?? []
   if (!local || !domain) return
   try {
     const { hostname } = new URL(`http://${domain}`)
@@ -47,9 +57,9 @@ function email(id: string): string | undefined {
   }
 }
 
-/** NFKC, separators stripped, then `+` and 8 to 15 digits; national formats are not guessed at. */
+/** Folded, separators stripped, then `+` and 8 to 15 digits; national formats are not guessed at. */
 function phone(id: string): string | undefined {
-  const digits = id.normalize('NFKC').replace(/[\s().\-/\u2010-\u2015\u2212]/g, '')
+  const digits = fold(id).replace(/[\s().\-/\u2010-\u2015\u2212]/g, '')
   return /^\+\d{8,15}$/.test(digits) ? digits : undefined
 }
 

@@ -4,6 +4,10 @@ import { reduceReferrer, reduceUrl } from '../context.ts'
 const path = (path: string) => reduceUrl(`https://shop.example${path}`)?.replace('https://shop.example', '')
 
 describe('the URL', () => {
+  test('a name of a megabyte is an id, and is found to be one at once', () => {
+    for (const text of ['a', 'a1', '%25']) expect(path(`/t/${text.repeat(1 << 19)}/x`)).toBe('/t/:id/x')
+  })
+
   test.each([
     '/',
     '/shoes/red-running-shoes',

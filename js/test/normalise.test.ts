@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { guessable, readIdentifier } from '../normalise.ts'
 
@@ -22,6 +23,8 @@ describe('e-mail', () => {
     ['Zoe\u0308@example.org', 'zo\u00eb@example.org'],
     ['a@b@example.org', 'a@b@example.org'],
     ['ann+tag@example.org', 'ann+tag@example.org'],
+    // What is copied brings along what nobody sees.
+    ['\u202a ann\u200b@exam\u00adple.org\u202c', 'ann@example.org'],
   ])('%s', (id, canonical) => {
     expect(read(id)).toEqual(['email', canonical])
     expect(read(id, 'email')).toEqual(['email', canonical])
@@ -49,6 +52,7 @@ describe('phone', () => {
     ['+1 (555) 010.9999', '+15550109999'],
     ['＋４９７１１１２３４５６', '+49711123456'],
     ['+49\u2011711\u00a0123456', '+49711123456'],
+    ['\u202a+49\u200b 711 123456\u202c', '+49711123456'],
   ])('%s', (id, canonical) => expect([read(id), read(id, 'phone')]).toEqual(Array(2).fill(['phone', canonical])))
 
   test.each(['0711 123456', '+4971', '+4971112345678901', '+49 711 ext 5', '49711123456'])('not %s', (id) =>
@@ -89,4 +93,14 @@ test.each<[string, boolean]>([
 ])('%s can be guessed: %s', (id, expected) => {
   const found = readIdentifier(id)
   expect(found && guessable(found)).toBe(expected)
+})
+
+test('500 vectors of another implementation, which browsers and Rust read, too', () => {
+  const text = readFileSync(new URL('../../tests/vectors/pseudonyms.json', import.meta.url), 'utf8')
+  const { vectors } = JSON.parse(text)
+  expect(vectors).toHaveLength(500)
+  for (const { id, times = 1, type, kind, canonical } of vectors) {
+    const expected = kind ? [kind, canonical.repeat(times)] : undefined
+    expect(read(id.repeat(times), type ?? undefined), `${id.slice(0, 50)} as ${type}`).toEqual(expected)
+  }
 })

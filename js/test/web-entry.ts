@@ -1,5 +1,6 @@
 /** The adapters' cases as one module, for tests/web to run in real browsers, and what those tests ask of a browser. */
 import { openIdb } from '../browser/idb.ts'
+import { readIdentifier } from '../normalise.ts'
 import { channelCases } from './channel-cases.ts'
 import { type Cases, fresh, pause } from './check.ts'
 import { idbCases } from './idb-cases.ts'
@@ -66,4 +67,15 @@ export async function pseudonym(
   const tag = new Uint8Array(await subtle.sign('HMAC', key, message)).slice(0, 16)
   const text = btoa(String.fromCharCode(...tag))
   return `p1.${text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')}`
+}
+
+/** Of each vector in tests/vectors/pseudonyms.json: type and one spelling, as this browser finds them, and the pseudonym. */
+export function canonicals(text: string): string[] {
+  const { vectors } = JSON.parse(text) as {
+    vectors: { id: string; times?: number; type: 'email' | 'phone' | 'opaque' | null; pseudonym: string | null }[]
+  }
+  return vectors.flatMap(({ id, times = 1, type, pseudonym }) => {
+    const found = readIdentifier(id.repeat(times), type ?? undefined)
+    return [found?.type ?? '', found?.canonical ?? '', pseudonym ?? '']
+  })
 }

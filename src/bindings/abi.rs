@@ -5,9 +5,8 @@
 
 #![allow(unsafe_code, reason = "the linker cannot check names of exports, nor Rust what an import does")]
 
-use super::Session;
+use super::{Session, memory::wipe_stack};
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
-use zeroize::Zeroize;
 
 #[link(wasm_import_module = "page")]
 unsafe extern "C" {
@@ -51,8 +50,9 @@ extern "C" fn call(line: &mut Line, method: u32, first: f64, second: f64, third:
         texts.push(core::str::from_utf8(text).unwrap_or_default());
     }
     line.answer = line.session.call(method, &texts, [first, second, third]);
-    // Identifiers are among them.
-    line.texts.zeroize();
+    // Identifiers are among them, and in what was made of them; the allocator overwrites what it gets back.
+    line.texts.clear();
+    wipe_stack();
     line.answer.as_ptr()
 }
 

@@ -188,4 +188,24 @@ mod tests {
             assert_eq!(out, case["OKM"][..32]);
         }
     }
+
+    /// Vectors of another implementation; the tests in TypeScript and in browsers read the same file.
+    #[test]
+    fn vectors_from_elsewhere() {
+        let file: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/vectors/pseudonyms.json")).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let salt = Salt::new(super::super::hex::decode(&text(&file["salt"])).unwrap());
+        let (deployment, namespace) = (text(&file["deployment"]), text(&file["namespace"]));
+        let epoch = file["epoch"].as_u64().unwrap();
+        let vectors = file["vectors"].as_array().unwrap();
+        assert_eq!(vectors.len(), 500);
+        for vector in vectors {
+            let times = vector["times"].as_u64().unwrap_or(1) as usize;
+            let canonical = text(&vector["canonical"]).repeat(times);
+            let made = Kind::from_word(&text(&vector["kind"]))
+                .map(|kind| salt.pseudonym(&deployment, &namespace, epoch, kind, &canonical));
+            assert_eq!(made.unwrap_or_default(), text(&vector["pseudonym"]), "{}", vector["of"]);
+        }
+    }
 }

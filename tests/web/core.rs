@@ -1,6 +1,6 @@
 //! The core as the browser runs it: the wasm build must hash what every other build hashes.
 
-use super::pseudonym;
+use super::{canonicals, pseudonym};
 use hmac::{Hmac, KeyInit, Mac};
 use nymtrail::core::chain::{Head, NO_HEAD, commitment};
 use nymtrail::core::pseudonym::{Kind, Salt};
@@ -59,4 +59,17 @@ async fn a_pseudonym_is_what_web_crypto_makes_it() -> Result<(), JsValue> {
         assert_eq!(ours, expected);
     }
     Ok(())
+}
+
+/// Of each identifier this browser finds the spelling, and the wasm the pseudonym, that another implementation found.
+#[wasm_bindgen_test]
+fn the_vectors_of_another_implementation_hold() {
+    let salt = Salt::new(std::array::from_fn(|at| at as u8));
+    let found = canonicals(include_str!("../vectors/pseudonyms.json"));
+    assert_eq!(found.len(), 3 * 500);
+    for vector in found.chunks(3) {
+        let [kind, canonical, expected] = vector else { unreachable!() };
+        let made = Kind::from_word(kind).map(|kind| salt.pseudonym("shop", "user", 20781, kind, canonical));
+        assert_eq!(made.unwrap_or_default(), *expected, "{kind} {canonical:.50}");
+    }
 }

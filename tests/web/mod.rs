@@ -14,6 +14,8 @@ extern "C" {
     /// Runs one case.
     #[wasm_bindgen(catch)]
     async fn run(suite: &str, case: &str) -> Result<(), JsValue>;
+    /// Type, one spelling and pseudonym of each vector, the first two as the browser finds them.
+    fn canonicals(vectors: &str) -> Vec<String>;
     /// A pseudonym, worked out by the browser.
     #[wasm_bindgen(catch)]
     async fn pseudonym(
