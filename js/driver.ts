@@ -13,7 +13,7 @@ import { hasLocks, tryLock, waitLock } from './browser/locks.js'
 import { memoryStore } from './browser/memory.js'
 import { type Overlay, overlay } from './browser/overlay.js'
 import { countReceipts, receiptsIn } from './browser/receipts.js'
-import { type Store, StoreError, type Write } from './browser/store.js'
+import { type Store, StoreError, unveiled, type Write } from './browser/store.js'
 import type { Core, CoreClass, CoreStats, Host } from './core.js'
 import type { Verdict } from './types.js'
 import { within } from './within.js'
@@ -245,7 +245,7 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       await this.#readAll(
         () => {},
         (lines) => {
-          rows += `${lines.join('\n')}\n`
+          rows += `${lines.map(unveiled).join('\n')}\n`
         },
       )
       return rows

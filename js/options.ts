@@ -89,7 +89,8 @@ export function readOptions(options: Options): Settings | Refused {
 
     option = 'salt'
     const secret = salt && typeof salt === 'object' && 'secret' in salt ? salt.secret : undefined
-    if (secret !== undefined && !HEX.test(secret)) wrong()
+    // A fixed secret has no epochs that the service knows, so it would have no pepper for them.
+    if (secret !== undefined && (!HEX.test(secret) || endpoint.pepper)) wrong()
     const saltUrl = salt && secret === undefined ? webUrl(salt) : undefined
 
     option = 'pin'
@@ -125,7 +126,7 @@ export function readOptions(options: Options): Settings | Refused {
     // As src/core/config.rs reads it.
     const config = [
       deployment,
-      audience ? profile : saltUrl ? 'salt' : secret ? 'secret' : 'random',
+      audience ? profile : saltUrl ? (endpoint.pepper ? 'pepper' : 'salt') : secret ? 'secret' : 'random',
       secret?.toLowerCase() ?? '-',
       pin?.toLowerCase() ?? '-',
       period,

@@ -1,4 +1,5 @@
 /** From rows to a request and from its answer to outcomes. Which rows go when is the core's affair. */
+import { unveiled } from './browser/store.js'
 import type { Code } from './errors.js'
 import { page } from './page.js'
 import type { Activity, Batch, EncodedRequest, Endpoint, EndpointResponse, Settlement } from './types.js'
@@ -45,6 +46,8 @@ export function makeTransport(
   const alone = endpoint.limits.perRequest === 'event'
 
   async function deliver(rows: string[], meta: string, exit: boolean, checkpoints?: string[]): Promise<Result> {
+    // Rows of a time when the endpoint was another one.
+    if (!endpoint.pepper) rows = rows.map(unveiled)
     const { deployment, epoch, chain, sent_at: sentAt, age_ms: ageMs } = JSON.parse(meta)
     const post = (part: readonly string[], more?: Partial<Batch>) =>
       send({ deployment, epoch, chain, rows: part, sentAt, ageMs, ...more }, exit)

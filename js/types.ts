@@ -214,6 +214,11 @@ export interface Endpoint {
   readonly gzip?: boolean
   /** Signs the chains that go to this service, as it takes {@link Batch.checkpoints}. Default: they are not signed. */
   readonly signer?: Signer
+  /**
+   * The service keeps pseudonyms of a second level alone: events hold aliases, and what lifts them goes beside each row as
+   * `veil`, which the service must never keep. With a `salt` that is a URL; see docs/PEPPER.md. Default `false`.
+   */
+  readonly pepper?: boolean
   /** `false`: it needs a secret, so it must go through the site's own proxy; refused without `proxied: true`. */
   readonly browserSafe: boolean
 }

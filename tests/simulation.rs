@@ -73,6 +73,29 @@ fn nothing_acknowledged_is_lost_under_faults() {
 }
 
 #[test]
+fn with_a_pepper_every_alias_comes_with_what_lifts_it() {
+    let lifted = AtomicUsize::new(0);
+    for seed in seeds().step_by(20) {
+        for (faults, restored) in [(true, false), (false, true)] {
+            let story = |world: &mut World| {
+                world.with_pepper();
+                world.run(100);
+                // Rows are moved to another chain after this.
+                if restored {
+                    world.back_up_or_restore();
+                    world.run(60);
+                    world.back_up_or_restore();
+                }
+                world.run(100);
+                lifted.fetch_add(world.lifted as usize, Relaxed);
+            };
+            run(seed, faults, story);
+        }
+    }
+    assert!(lifted.into_inner() > 0, "somebody signed in");
+}
+
+#[test]
 fn in_the_audience_profile_no_chain_is_of_two_visits() {
     let most = AtomicUsize::new(0);
     for seed in seeds().step_by(20) {

@@ -2,6 +2,7 @@
 
 mod erase;
 mod evidence;
+mod pepper;
 mod verify;
 mod witness;
 
@@ -11,7 +12,9 @@ use crate::export::export;
 use crate::forms::Failure;
 use crate::keys::{self, Signer};
 use crate::log::LogConfig;
+use crate::peppers::Peppers;
 use crate::prove;
+use crate::pseudonyms;
 use crate::serve::{self, Config, Origins};
 use crate::signing::NoteSigner;
 use crate::store::{DEFAULT_DEPLOYMENT, Expected, Store};
@@ -110,6 +113,10 @@ struct ServeArgs {
     /// Let the demo page read rows and damage one; loopback addresses only
     #[arg(long)]
     demo: bool,
+    /// Store pseudonyms of a second level alone, made with a secret for each epoch, which is kept in this file
+    /// [default file: the store's name and `.pepper`]
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pepper: Option<Option<PathBuf>>,
     /// The folder of the collector's own log, which is served under /log/ [default: the store's name and `.log`]
     #[arg(long, value_name = "DIR")]
     log: Option<PathBuf>,
@@ -145,6 +152,9 @@ struct ExportArgs {
     /// Only the rows of this chain
     #[arg(long, value_name = "ID")]
     chain: Option<String>,
+    /// Instead of rows what their aliases stand for: lines of chain, seq, field and pseudonym
+    #[arg(long)]
+    pseudonyms: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -155,12 +165,18 @@ enum KeysCommand {
         /// The store to read
         #[arg(long, value_name = "FILE", default_value = "nymtrail.db")]
         db: PathBuf,
+        /// The file of the peppers, if there is one [default: the store's name and `.pepper`]
+        #[arg(long, value_name = "FILE")]
+        pepper: Option<PathBuf>,
     },
     /// Make the salts that are needed next, and destroy those whose epoch ended more than 48 hours ago. `serve` does
     /// this by itself
     Rotate {
         #[command(flatten)]
         store: StoreArgs,
+        /// The file of the peppers, if there is one [default: the store's name and `.pepper`]
+        #[arg(long, value_name = "FILE")]
+        pepper: Option<PathBuf>,
     },
 }
 
@@ -174,13 +190,14 @@ pub fn run(cli: Cli) -> u8 {
         Command::Witness(args) => witness::run(&args).map(|()| 0),
         Command::Prove(args) => run_prove(&args).map(|()| 0),
         Command::Erase(args) => erase::run(&args).map(|()| 0),
-        Command::Export(args) => Store::read(&args.db)
-            .and_then(|store| export(&store, args.chain.as_deref(), io::BufWriter::new(io::stdout().lock())))
-            .map(|()| 0),
-        Command::Keys(KeysCommand::Show { db }) => {
-            Store::read(&db).and_then(|store| show_keys(&store, &db)).map(|()| 0)
+        Command::Export(args) => run_export(&args).map(|()| 0),
+        Command::Keys(KeysCommand::Show { db, pepper }) => {
+            Store::read(&db).and_then(|store| show_keys(&store, &db, pepper)).map(|()| 0)
         }
-        Command::Keys(KeysCommand::Rotate { store }) => store.open().and_then(rotate_keys).map(|()| 0),
+        Command::Keys(KeysCommand::Rotate { store, pepper }) => {
+            let peppers = pepper::find(pepper, &store.db);
+            store.open().and_then(|store| rotate_keys(store, peppers.as_ref())).map(|()| 0)
+        }
     };
     done.unwrap_or_else(|code| fail(code.into()))
 }
@@ -189,22 +206,26 @@ fn run_serve(args: ServeArgs) -> Result<(), Code> {
     if args.demo && !args.listen.ip().is_loopback() {
         return Err(Code::DemoOnLoopback);
     }
-    if args.www.as_deref().is_some_and(|www| lies_in(&args.store.db, www)) {
+    let pepper = args.pepper.map(|file| pepper::file(file, &args.store.db));
+    let private = [Some(&args.store.db), pepper.as_ref()];
+    if args.www.as_deref().is_some_and(|www| private.into_iter().flatten().any(|file| lies_in(file, www))) {
         return Err(Code::StoreInWww);
     }
     let witnesses = args.witness.iter().map(|text| Client::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let store = args.store.open()?;
     let config = Config {
         origins: Origins::of(&args.allow_origin),
         max_body: args.max_body,
         www: args.www,
         demo: args.demo,
+        peppers: pepper.map(|file| pepper::open(file, &store)).transpose()?,
         log: Some(LogConfig {
             dir: args.log.unwrap_or_else(|| keys::beside(&args.store.db, ".log")),
             needed: args.witnesses_needed.unwrap_or(witnesses.len()),
             witnesses,
         }),
     };
-    serve::run(args.store.open()?, args.store.db, args.listen, config)
+    serve::run(store, args.store.db, args.listen, config)
 }
 
 /// Whether the file, which need not be there yet, is in the folder or below it.
@@ -224,7 +245,12 @@ fn run_prove(args: &ProveArgs) -> Result<(), Code> {
     }
 }
 
-fn show_keys(store: &Store, db: &Path) -> Result<(), Code> {
+fn run_export(args: &ExportArgs) -> Result<(), Code> {
+    let (store, chain, out) = (Store::read(&args.db)?, args.chain.as_deref(), io::BufWriter::new(io::stdout().lock()));
+    if args.pseudonyms { pseudonyms::export(&store, chain, out) } else { export(&store, chain, out) }
+}
+
+fn show_keys(store: &Store, db: &Path, pepper: Option<PathBuf>) -> Result<(), Code> {
     let now = serve::now_ms();
     let current = store.period.id(now);
     let mut out = match Signer::read(db, &store.deployment)? {
@@ -250,16 +276,23 @@ fn show_keys(store: &Store, db: &Path) -> Result<(), Code> {
             epoch.id, epoch.not_before, epoch.not_after, epoch.commitment
         );
     }
+    if let Some(peppers) = pepper::find(pepper, db) {
+        out += &pepper::show(&peppers)?;
+    }
     print(&out)
 }
 
-fn rotate_keys(mut store: Store) -> Result<(), Code> {
+fn rotate_keys(mut store: Store, peppers: Option<&Peppers>) -> Result<(), Code> {
     let destroyed = epochs::rotate(&mut store, serve::now_ms())?;
     let ids: Vec<String> = destroyed.iter().map(u64::to_string).collect();
-    print(&match ids.len() {
+    let mut out = match ids.len() {
         0 => "All salts needed are there; none is due for destruction.\n".to_owned(),
         _ => format!("All salts needed are there; destroyed those of the epochs {}.\n", ids.join(", ")),
-    })
+    };
+    if let Some(peppers) = peppers {
+        out += &pepper::rotate(peppers, store.period)?;
+    }
+    print(&out)
 }
 
 fn print(text: &str) -> Result<(), Code> {

@@ -14,7 +14,8 @@ use rusqlite::{Connection, ErrorCode, params};
 /// What is to be erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// Every event that holds this pseudonym, or the id of a device or a visit, as one of its values.
+    /// Every event that holds this pseudonym, or the id of a device or a visit, as one of its values; or whose alias stands
+    /// for this pseudonym of the second level.
     Pseudonym(String),
     /// The events of the chain whose id begins so. Its first row and its closing one are none and stay: the keys in them say
     /// who signed the chain, and who goes on with it.
@@ -26,10 +27,13 @@ pub enum Which {
 impl Which {
     /// Whether that may be a pseudonym or the id of a device or a visit.
     pub fn is_pseudonym(text: &str) -> bool {
-        let id = text.strip_prefix("p1.").unwrap_or(text);
+        let id = text.strip_prefix("p1.").or(text.strip_prefix(SECOND)).unwrap_or(text);
         id.len() == 22 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     }
 }
+
+/// What pseudonyms of the second level begin with. No event holds one.
+const SECOND: &str = "p2.";
 
 /// A place in a chain.
 pub type Place = (String, u64);
@@ -39,6 +43,9 @@ pub type Place = (String, u64);
 /// # Errors
 /// `no_chain`, `ambiguous_chain`, `operator_chain`; `malformed_row` for numbers that no row can have; `unavailable`.
 pub fn find(store: &Store, which: &Which) -> Result<Vec<Place>, Code> {
+    if matches!(which, Which::Pseudonym(text) if text.starts_with(SECOND)) && !store.has_table("pseudonyms")? {
+        return Ok(Vec::new());
+    }
     find_in(store.db(), &resolve(store, which)?)
 }
 
@@ -115,6 +122,9 @@ fn resolve(store: &Store, which: &Which) -> Result<Which, Code> {
 
 fn find_in(db: &Connection, which: &Which) -> Result<Vec<Place>, Code> {
     let (condition, value, seq) = match which {
+        Which::Pseudonym(second) if second.starts_with(SECOND) => {
+            ("?2 = 0 AND (chain, seq) IN (SELECT chain, seq FROM pseudonyms WHERE pseudonym = ?1)", second.clone(), 0)
+        }
         Which::Pseudonym(pseudonym) => ("instr(body, ?1) > 0 AND ?2 = 0", format!("\"{pseudonym}\""), 0),
         Which::Chain(chain) => ("chain = ?1 AND seq > ?2", chain.clone(), 0),
         Which::Row(chain, seq) => ("chain = ?1 AND seq = ?2", chain.clone(), *seq),
@@ -129,6 +139,7 @@ fn find_in(db: &Connection, which: &Which) -> Result<Vec<Place>, Code> {
     while let Some(row) = rows.next()? {
         let row = read_row(row)??;
         let matches = match which {
+            Which::Pseudonym(second) if second.starts_with(SECOND) => true,
             Which::Pseudonym(pseudonym) => holds(&row, pseudonym) && !operator.contains(&row.chain),
             Which::Chain(_) => row.body.as_deref().is_none_or(|body| closes(body).is_none()),
             Which::Row(..) => true,
@@ -157,7 +168,8 @@ mod tests {
     #[test]
     fn pseudonyms_and_ids_have_a_form() {
         assert!(Which::is_pseudonym("p1.0kjgA_5tMJc05lhIFTSs9Q") && Which::is_pseudonym("vQ5DTnbm0Qmmb5anLHChkw"));
-        for wrong in ["", "p1.", "ada@example.org", "p2.0kjgA_5tMJc05lhIFTSs9Q", "0kjgA_5tMJc05lhIFTSs9Q\"", "view"] {
+        assert!(Which::is_pseudonym("p2.0kjgA_5tMJc05lhIFTSs9Q"));
+        for wrong in ["", "p1.", "ada@example.org", "p3.0kjgA_5tMJc05lhIFTSs9Q", "0kjgA_5tMJc05lhIFTSs9Q\"", "view"] {
             assert!(!Which::is_pseudonym(wrong), "{wrong}");
         }
     }

@@ -54,6 +54,8 @@ codes! {
     BodyTooLarge = "body_too_large", Some(413), "the body is over the limit of this collector; send fewer rows at a time";
     /// A content type or an encoding that can't hold a batch.
     UnsupportedMediaType = "unsupported_media_type", Some(415), "send the batch as text/plain or application/json, as it is or gzipped";
+    /// Aliases where nothing can be made of them.
+    NoPepper = "no_pepper", Some(403), "the batch has aliases in place of pseudonyms, and this collector has no pepper for them; start it with --pepper, or leave pepper out in the page";
     /// An epoch the collector doesn't take events of.
     UnknownEpoch = "unknown_epoch", Some(422), "this epoch is not open: it lies ahead, ended more than 48 hours ago, or is not the one the chain was begun under";
     /// The store can't be written or read just now.
@@ -72,6 +74,8 @@ codes! {
     BadLink = "bad_link", Some(207), "the link does not follow from the row and the one before it; the row was changed after it was linked";
     /// A row that is older than the one before it.
     TimeBack = "time_back", Some(207), "the time is before that of the row it follows, or after that of the row it precedes";
+    /// A pseudonym that could be tried out.
+    FirstLevel = "first_level", Some(207), "the row holds a pseudonym of the first level, and this collector has a pepper so that none is stored; use collector(url, { pepper: true }) in the page";
     /// Another row holds this place in the chain.
     Fork = "fork", Some(409), "another row holds this place in the chain; start a new chain and send these events there";
 
@@ -131,6 +135,8 @@ codes! {
     MalformedKey = "malformed_key", None, "a key is a line such as shop/collector+1a2b3c4d+BA…, as `nymtrail keys show` prints it, or a file of such lines";
     /// The collector's own key.
     KeyFile = "key_file", None, "the key file beside the store can't be read or written, is damaged, or is of another deployment; put the right one back";
+    /// The file of the peppers.
+    PepperFile = "pepper_file", None, "the file of the peppers can't be read or written, or is damaged; put the right one back, or name it with --pepper";
     /// A file that begins as evidence and is none.
     MalformedEvidence = "malformed_evidence", None, "the evidence is damaged or cut short; get the file again as `nymtrail evidence` wrote it";
     /// A statement whose lines are not those that were signed.
@@ -150,7 +156,7 @@ codes! {
     /// Demo helpers on an address that others can reach.
     DemoOnLoopback = "demo_on_loopback", None, "--demo lets anyone damage the store, so it needs a loopback address such as --listen 127.0.0.1:8787";
     /// A store where everybody could fetch it.
-    StoreInWww = "store_in_www", None, "the store, which holds salts, lies in the folder given to --www, which is served to everybody; keep it elsewhere with --db";
+    StoreInWww = "store_in_www", None, "the store, which holds salts, or the pepper lies in the folder given to --www, which is served to everybody; keep it elsewhere with --db or --pepper";
     /// An address that can't be bound.
     CannotListen = "cannot_listen", None, "the address can't be listened on; another program may hold the port, so try another --listen";
     /// An output that can't be written.

@@ -8,6 +8,8 @@ use crate::device::CheckpointAnswer;
 use crate::epochs;
 use crate::error::Code;
 use crate::operator::{ARRIVED, Erasure};
+use crate::peppers::Pepper;
+use crate::pseudonyms::{self, Lifted, Veil};
 use crate::rows::{self, Claim};
 use crate::store::read_row;
 use nymtrail::core::{chain, epoch::Period, row::Row};
@@ -35,6 +37,15 @@ pub struct Batch {
     /// Checkpoints that the device signed, as notes. Judged by [`crate::device`] once the rows were taken.
     #[serde(default)]
     pub checkpoints: Vec<String>,
+    /// What came beside each row to tell whom its aliases stand for; judged by [`crate::pseudonyms`], as are the next two.
+    #[serde(skip)]
+    pub veils: Vec<Option<Veil>>,
+    /// Pseudonyms of the first level are not stored.
+    #[serde(skip)]
+    pub peppered: bool,
+    /// The pepper of the epoch, if it is needed.
+    #[serde(skip)]
+    pub pepper: Option<Pepper>,
 }
 
 /// More rows than this must have [`ROW_BYTES`] on average.
@@ -65,7 +76,8 @@ impl Batch {
     /// `invalid_utf8`, `malformed_batch`.
     pub fn read(body: &[u8]) -> Result<Self, Code> {
         let text = std::str::from_utf8(body).map_err(|_| Code::InvalidUtf8)?;
-        serde_json::from_str(text).map_err(|_| Code::MalformedBatch)
+        let batch: Self = serde_json::from_str(text).map_err(|_| Code::MalformedBatch)?;
+        Ok(Self { veils: pseudonyms::read_veils(text), ..batch })
     }
 
     /// Whether this collector takes such batches at `now`.
@@ -142,6 +154,9 @@ pub struct Answer {
     /// has one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub conflict: BTreeMap<String, Vec<String>>,
+    /// What became of the veils, if there are any. Filled in by [`crate::pseudonyms`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub veils: Option<Lifted>,
 }
 
 impl Answer {
@@ -157,6 +172,7 @@ impl Answer {
             receipt: BTreeMap::new(),
             checkpoints: Vec::new(),
             conflict: BTreeMap::new(),
+            veils: None,
         }
     }
 
@@ -219,7 +235,12 @@ fn take_row(db: &Connection, batch: &Batch, row: &Row, forked: Option<&Row>) -> 
         return Ok(Err(code));
     }
     let place = Place::find(db, row, forked)?;
-    let outcome = judge(row, &place);
+    let outcome = match judge(row, &place) {
+        Ok(Taken::Stored) if batch.peppered && row.body.as_deref().is_some_and(pseudonyms::holds_first) => {
+            Err(Code::FirstLevel)
+        }
+        outcome => outcome,
+    };
     match outcome {
         Ok(Taken::Stored) => {
             let mut insert = db.prepare_cached("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?;
@@ -227,7 +248,7 @@ fn take_row(db: &Connection, batch: &Batch, row: &Row, forked: Option<&Row>) -> 
             insert.execute(params![chain, seq, t, gprev, salt, body, bc, link])?;
             db.prepare_cached("DELETE FROM claims WHERE chain = ? AND seq = ?")?.execute(params![chain, seq])?;
         }
-        Err(Code::BadLink | Code::TimeBack) => {
+        Err(Code::BadLink | Code::TimeBack | Code::FirstLevel) => {
             // Either the content or the link is not what it was; the next row was linked to what it was.
             let prev = row.gprev.as_ref().or(place.before.first()).map(String::as_str).unwrap_or_default();
             let computed = chain::link(row.seq, row.t, prev, &row.commitment().unwrap_or_default()).hex();

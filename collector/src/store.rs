@@ -7,6 +7,7 @@
 //! Tables have no row ids of their own, as these would tell in which order rows of different chains arrived.
 
 use crate::error::Code;
+use crate::pseudonyms;
 use nymtrail::core::epoch::Period;
 use nymtrail::core::row::{MAX_INTEGER, Row};
 use rusqlite::config::DbConfig;
@@ -138,6 +139,7 @@ impl Store {
         }
         tx.execute_batch(DEVICES)?;
         tx.execute_batch(LOG)?;
+        tx.execute_batch(pseudonyms::SCHEMA)?;
         tx.commit()?;
         let (deployment, period) = identify(&db)?;
         let store = Self { db, deployment, period };

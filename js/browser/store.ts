@@ -77,6 +77,9 @@ export interface Store {
   close(): void
 }
 
+/** A line without its veil, as it is for everybody but a service with a pepper: src/core/pepper.rs puts that at the end. */
+export const unveiled = (line: string): string => line.replace(/,"veil":"[^"]*"}$/, '}')
+
 /** As many of `lines` as fit in `bytes`, but at least one. They are ASCII: a character is a byte. */
 export function fitting(lines: string[], bytes: number): string[] {
   const end = lines.findIndex((line, at) => {

@@ -8,6 +8,7 @@ export { deviceSigner } from './lib/signer.js'
 /** What the collector's answer for one row means. Codes it may learn later mean retry: nothing is lost by waiting. */
 const REFUSED: Record<string, Outcome> = {
   bad_link: 'drop',
+  first_level: 'drop',
   malformed_row: 'drop',
   time_back: 'drop',
   unknown_epoch: 'drop',
@@ -35,6 +36,11 @@ export interface CollectorOptions {
    * one, receipts are only compared with what this device has and with each other.
    */
   key?: string
+  /**
+   * The collector was started with `--pepper`: events hold aliases in place of pseudonyms, and its store pseudonyms of a
+   * second level alone, made with a secret of its own (docs/PEPPER.md). Needs a `salt` that is a URL. Default `false`.
+   */
+  pepper?: boolean
 }
 
 /**
@@ -46,10 +52,10 @@ export interface CollectorOptions {
  * @example
  * ```ts
  * createTrail({ deployment: 'shop', endpoint: collector('https://trail.example'), salt: 'https://trail.example/v1/epochs' })
- * createTrail({ deployment: 'shop', endpoint: collector('/trail', { gzip: true }) })
+ * createTrail({ deployment: 'shop', endpoint: collector('/trail', { gzip: true, pepper: true }), salt: '/trail/v1/epochs' })
  * ```
  */
-export function collector(url: string, { gzip = false, key }: CollectorOptions = {}): Endpoint {
+export function collector(url: string, { gzip = false, key, pepper = false }: CollectorOptions = {}): Endpoint {
   return {
     name: 'collector',
     // The collector's own limit for a body, packed or not, unless it was started with another.
@@ -58,6 +64,7 @@ export function collector(url: string, { gzip = false, key }: CollectorOptions =
     keepalive: true,
     gzip,
     browserSafe: true,
+    pepper,
     signer: deviceSigner(key),
     encode({ deployment, epoch, sentAt, ageMs, checkpoints, rows }) {
       const head = JSON.stringify({ deployment, epoch, sent_at: sentAt, age_ms: ageMs, checkpoints })

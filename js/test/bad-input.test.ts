@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { collector } from '../endpoints/collector.ts'
 import type { Options } from '../types.ts'
 import { addsUp, forgetPage, installPage, makeEntry, recordConsole, settle } from './fake.ts'
 
@@ -38,6 +39,11 @@ describe('options', () => {
     ['a salt that is no URL', { ...options, salt: 'https://' }, 'salt'],
     ['a number for a salt', { ...options, salt: 7 }, 'salt'],
     ['a secret too short', { ...options, salt: { secret: 'abcd' } }, 'salt'],
+    [
+      'a fixed secret and a pepper',
+      { ...options, endpoint: collector('/', { pepper: true }), salt: { secret: 'ab'.repeat(32) } },
+      'salt',
+    ],
     ['a pin that is no hash', { ...options, pin: 'abcd' }, 'pin'],
     ['a period unknown', { ...options, period: 'hour' }, 'period'],
     ['identifiers that are no list', { ...options, identifiers: 7 }, 'identifiers'],

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { collector } from '../endpoints/collector.ts'
 import { page } from '../page.ts'
 import type { Activity } from '../types.ts'
 import { addsUp, FakeCore, forgetPage, gate, installPage, makeEntry, recordConsole, settle } from './fake.ts'
@@ -166,6 +167,16 @@ describe('configuration', () => {
     expect(core().config).toBe(
       `shop secret ${'ab'.repeat(32)} ${'cd'.repeat(32)} never 10 900 1 50 5 10485760 6 account order%20no.`,
     )
+  })
+
+  test.each([
+    ['pepper', 'a pepper and a salt', { salt: '/epochs' }],
+    ['random', 'a pepper without a salt', {}],
+    ['audience', 'a pepper in the audience profile', { salt: '/epochs', profile: 'audience' as const }],
+  ])('the mode is %s with %s', async (mode, _, more) => {
+    const { createTrail, core } = makeEntry()
+    await createTrail({ ...options, ...more, endpoint: collector('/trail', { pepper: true }) }).ready()
+    expect(core().config.split(' ')[1]).toBe(mode)
   })
 })
 

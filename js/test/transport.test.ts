@@ -71,6 +71,19 @@ describe('a request', () => {
     )
   })
 
+  test('carries a veil only to an endpoint with a pepper, and nothing else is taken for one', async () => {
+    const row = '{"body":"{\\"p\\":{\\"a\\":\\",\\\\\\"veil\\\\\\":\\\\\\"x\\\\\\"}\\"}}","seq":1,"t":2}'
+    const veiled = `${row.slice(0, -1)},"veil":"AAAAAAAAAAAAAAAAAAAAAA p1.0kjgA_5tMJc05lhIFTSs9Q"}`
+    for (const exit of [false, true])
+      for (const [pepper, sent] of [
+        [true, veiled],
+        [false, row],
+      ] as const) {
+        await transport(endpoint({ pepper })).deliver([row, veiled], exit)
+        expect(vi.mocked(fetch).mock.lastCall?.[1]?.body).toBe(`${row}\n${sent}`)
+      }
+  })
+
   test('shows itself and its answer', async () => {
     answers(new Response('fine', { status: 202 }))
     const { deliver, seen } = transport(endpoint({ encode: () => ({ url: '/x', body: 'ü' }) }))

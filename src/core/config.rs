@@ -53,6 +53,8 @@ pub struct Config {
     pub deployment: String,
     /// Where pseudonyms come from.
     pub mode: Mode,
+    /// Bodies hold aliases, which only the collector can make something of.
+    pub pepper: bool,
     /// The commitment of an epoch that is trusted from the start, 64 hex digits.
     pub pin: Option<String>,
     /// How long an epoch lasts where no document says so.
@@ -93,9 +95,10 @@ impl Config {
             return None;
         }
         let (mode, secret) = (words.text(), words.text());
+        let pepper = mode == Some("pepper");
         let mode = match mode {
             None | Some("random") => Mode::Random,
-            Some("salt") => Mode::Salt,
+            Some("salt" | "pepper") => Mode::Salt,
             Some("audience") => Mode::Audience,
             Some("secret") => Mode::Secret(hex::decode(secret?)?),
             _ => return None,
@@ -118,7 +121,7 @@ impl Config {
         while let Some(name) = words.text() {
             identifiers.push(scrub::percent_decoded(name).unwrap_or_else(|| name.into()));
         }
-        Some(Self { deployment, mode, pin, period, off, strict, identifiers, flush, limits })
+        Some(Self { deployment, mode, pepper, pin, period, off, strict, identifiers, flush, limits })
     }
 }
 

@@ -33,6 +33,7 @@ pub mod merkle;
 pub mod note;
 pub mod opening;
 pub mod outbox;
+pub mod pepper;
 pub mod proof;
 pub mod pseudonym;
 pub mod recorder;

@@ -8,6 +8,7 @@ use super::{
     hex, joined,
     json::{self, Object, Value},
     lane::Lane,
+    pepper::{self, Veil},
     pseudonym::{Kind, Salt},
     row::Row,
     scrub,
@@ -146,17 +147,18 @@ impl Recorder {
             scrubbed
         };
         self.go_on_or_begin(now, entropy);
-        let props = self.properties(props, self.config.strict)?;
+        let mut veil = Veil::new(self.config.pepper.then_some(&mut *entropy));
+        let props = self.properties(props, self.config.strict, &mut veil)?;
         // The page's address is not the caller's doing.
-        let context = self.properties(context, false)?;
-        let body = self.body(kind, &name, &props, &context);
+        let context = self.properties(context, false, &mut veil)?;
+        let body = self.body(kind, &name, &props, &context, &mut veil);
         if body.len() > MAX_BODY_BYTES {
             return Err(Code::TooLarge);
         }
         let mut salt = [0; 16];
         entropy.fill(&mut salt);
         let mut rows = Vec::with_capacity(2);
-        self.link(body, hex::encode(&salt), now, &mut rows, entropy);
+        self.link(body, hex::encode(&salt), veil.finish(), now, &mut rows, entropy);
         Ok(rows)
     }
 
@@ -204,12 +206,12 @@ impl Recorder {
     }
 
     /// Links the events of `rows` once more, since their place in a chain is taken or lost: in the lane at hand, or in
-    /// a new one. Times and bodies stay, and so do the salts, whose rows are gone.
+    /// a new one. Times and bodies stay, and so do salts and veils, whose rows are gone.
     pub fn relink(&mut self, rows: &[StoredRow], entropy: &mut dyn Entropy) -> Vec<StoredRow> {
         let mut linked = Vec::with_capacity(rows.len() + 1);
         for row in rows.iter().filter(|row| row.seq > 0) {
             if let Some(Row { body: Some(body), salt: Some(salt), t, .. }) = Row::parse(&row.line) {
-                self.link(body, salt, t, &mut linked, entropy);
+                self.link(body, salt, pepper::of(&row.line), t, &mut linked, entropy);
             }
         }
         linked
@@ -291,14 +293,24 @@ impl Recorder {
     }
 
     /// Links one event, after the genesis of a new lane if there is none.
-    fn link(&mut self, body: String, salt: String, t: u64, rows: &mut Vec<StoredRow>, entropy: &mut dyn Entropy) {
+    fn link(
+        &mut self,
+        body: String,
+        salt: String,
+        veil: Option<String>,
+        t: u64,
+        rows: &mut Vec<StoredRow>,
+        entropy: &mut dyn Entropy,
+    ) {
         if self.lane.is_none() {
             let (lane, genesis) = self.open(t, entropy);
             self.lane = Some(lane);
             rows.push(genesis.stored());
         }
         if let Some(lane) = &mut self.lane {
-            rows.push(lane.head.append(body, salt, t).stored());
+            let mut row = lane.head.append(body, salt, t).stored();
+            pepper::append(veil.as_deref(), &mut row.line);
+            rows.push(row);
         }
     }
 
@@ -327,7 +339,7 @@ impl Recorder {
     }
 
     /// Reads, scrubs and pseudonymises an object; no object is an empty one. `strict`: what is scrubbed is refused.
-    fn properties(&mut self, text: &str, strict: bool) -> Result<Value, Code> {
+    fn properties(&mut self, text: &str, strict: bool, veil: &mut Veil) -> Result<Value, Code> {
         if text.is_empty() {
             return Ok(Value::Map(Vec::new()));
         }
@@ -350,7 +362,7 @@ impl Recorder {
             self.taint.add(&identifier);
             let pseudonym = self.pseudonym(&joined("prop:", &name), Kind::Opaque, &identifier);
             match (pseudonym, &mut props) {
-                (Ok(pseudonym), Value::Map(entries)) => entries.push((name, Value::Text(pseudonym))),
+                (Ok(pseudonym), Value::Map(entries)) => entries.push((name, Value::Text(veil.hide(pseudonym)))),
                 _ => self.pseudonym_failures += 1,
             }
         }
@@ -368,20 +380,21 @@ impl Recorder {
         }
     }
 
-    fn body(&self, kind: EventKind, name: &str, props: &Value, context: &Value) -> String {
+    fn body(&self, kind: EventKind, name: &str, props: &Value, context: &Value, veil: &mut Veil) -> String {
         let mut body = Object::default();
         let visit = self.visit.as_ref();
+        let mut hidden = |pseudonym: fn(&Visit) -> &Option<String>| Some(veil.hide(pseudonym(visit?).clone()?));
         if !context.entries().is_empty() {
             json::write(context, body.member("c"));
         }
         body.optional("d", visit.filter(|_| !self.is_audience()).map(|visit| visit.device.as_str()));
-        body.optional("g", visit.and_then(|visit| visit.group.as_deref()));
+        body.optional("g", hidden(|visit| &visit.group).as_deref());
         body.text("k", kind.as_str()).optional("n", Some(name));
         if !props.entries().is_empty() {
             json::write(props, body.member("p"));
         }
         body.optional("s", visit.map(|visit| visit.id.as_str()));
-        body.optional("u", visit.and_then(|visit| visit.user.as_deref())).finish()
+        body.optional("u", hidden(|visit| &visit.user).as_deref()).finish()
     }
 }
 
@@ -467,6 +480,47 @@ mod tests {
         );
         let body = track(&mut recorder, &mut entropy, r#"{"note":"for de-4711"}"#, NOON);
         assert_eq!(body.get("p").unwrap().get("note").and_then(Value::as_text), Some("[id]"));
+    }
+
+    #[test]
+    fn with_a_pepper_bodies_hold_aliases_and_the_line_what_lifts_them() {
+        let (salted, mut entropy) = salted();
+        let pepper = Config::parse("shop pepper - - - - - - - - - - account").unwrap();
+        let mut recorder = Recorder { config: pepper, ..salted };
+        recorder.identify(Namespace::User, Kind::Opaque, "ann-4711", "ann-4711", NOON, &mut entropy).unwrap();
+        recorder.identify(Namespace::Group, Kind::Opaque, "acme", "acme", NOON, &mut entropy).unwrap();
+        let props = r#"{"account":"DE-4711"}"#;
+        let mut rows = recorder.capture(EventKind::Track, "a", props, "", NOON, &mut entropy).unwrap();
+        rows.extend(recorder.capture(EventKind::Track, "b", props, "", NOON, &mut entropy).unwrap());
+        let first =
+            |namespace: &str, id: &str| Salt::new([5; 32]).pseudonym("shop", namespace, 20781, Kind::Opaque, id);
+        let expected = [first("prop:account", "DE-4711"), first("group", "acme"), first("user", "ann-4711")];
+        assert_eq!(pepper::of(&rows[0].line), None, "row 0 hides nothing");
+        let mut seen = Vec::new();
+        for (row, parsed) in rows.iter().zip(parsed(&rows)).skip(1) {
+            let body = json::parse(parsed.body.as_deref().unwrap()).unwrap();
+            let aliases = [body.get("p").unwrap().get("account"), body.get("g"), body.get("u")];
+            let aliases = aliases.map(|alias| alias.and_then(Value::as_text).unwrap().to_owned());
+            let veil = pepper::of(&row.line).unwrap();
+            let lifted: Vec<_> = aliases.iter().cloned().zip(expected.iter().map(String::as_str)).collect();
+            assert_eq!(pepper::lift(&veil), Some(lifted));
+            assert!(!parsed.line().contains("p1."), "{}", parsed.line());
+            seen.extend(aliases);
+        }
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), 6, "other ones in each row");
+        assert_eq!(verify::verify(parsed(&rows)).verdict, verify::Outcome::Holds);
+
+        // In another chain the same aliases stand for the same.
+        recorder.lane = None;
+        let again = recorder.relink(&rows, &mut entropy);
+        let veils = |rows: &[StoredRow]| rows.iter().map(|row| pepper::of(&row.line)).collect::<Vec<_>>();
+        assert_eq!(veils(&again), veils(&rows));
+        // What hides nothing has no veil.
+        recorder.reset();
+        let row = recorder.capture(EventKind::Track, "c", "", "", NOON, &mut entropy).unwrap().pop().unwrap();
+        assert_eq!(pepper::of(&row.line), None);
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Row {
     }
 
     /// Reads a line. `None` if it is not a JSON object with just the columns of a row; a column that is `null` counts
-    /// as absent. The hashes are not checked here, nor the form of hex columns.
+    /// as absent, and a [veil](super::pepper) is no column. The hashes are not checked here, nor the form of hex columns.
     pub fn parse(line: &str) -> Option<Row> {
         let json::Value::Map(entries) = json::parse(line)? else { return None };
         let mut row = Row {
@@ -127,7 +127,7 @@ impl Row {
                 ("body", json::Value::Text(text)) => row.body = Some(text),
                 ("bc", json::Value::Text(text)) => row.bc = Some(text),
                 ("gprev", json::Value::Text(text)) => row.gprev = Some(text),
-                ("salt" | "body" | "bc" | "gprev", json::Value::Null) => {}
+                ("veil", json::Value::Text(_)) | ("salt" | "body" | "bc" | "gprev", json::Value::Null) => {}
                 _ => return None,
             }
         }
@@ -172,6 +172,7 @@ mod tests {
             "{\"seq\":1.5}",
             r#"{"chain":"a","link":"b","seq":0,"t":-1}"#,
             r#"{"chain":"a","link":"b","seq":0,"t":1,"x":1}"#,
+            r#"{"chain":"a","link":"b","seq":0,"t":1,"veil":1}"#,
         ] {
             assert_eq!(Row::parse(line), None, "{line}");
         }

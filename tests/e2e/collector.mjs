@@ -28,7 +28,9 @@ export async function openCollector(t, ...args) {
     return /127\.0\.0\.1:[1-9]\d*/.exec(output)?.[0]
   }, 'the collector listens')
   const origin = `http://${address}`
-  return { origin, db, url: (path) => origin + path, verify: async () => (await fetch(`${origin}/v1/verify`)).json() }
+  const verify = async () => (await fetch(`${origin}/v1/verify`)).json()
+  /** Its address, its database, and what it has printed. */
+  return { origin, db, url: (path) => origin + path, verify, said: () => output }
 }
 
 /** Runs the program: `{ code, output, json }`. */

@@ -3,8 +3,10 @@
 
 use nymtrail::core::config::Config;
 use nymtrail::core::engine::{Effect, Engine, Input, Remove, Write};
+use nymtrail::core::epoch::{self, Epoch};
 use nymtrail::core::error::{Code, StoreErrorKind};
-use nymtrail::core::pseudonym::Kind;
+use nymtrail::core::pepper;
+use nymtrail::core::pseudonym::{Kind, Salt};
 use nymtrail::core::recorder::{EventKind, Namespace};
 use nymtrail::core::row::Row;
 use nymtrail::core::stats::Stats;
@@ -16,6 +18,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Whoever signs in.
 const VISITOR: &str = "ada@example.com";
+
+/// The epoch of the worlds that have one.
+const EPOCH: u64 = 20_717;
+
+fn salt() -> Salt {
+    Salt::new([0x5a; 32])
+}
 
 /// Repeatable random numbers (SplitMix64).
 #[derive(Clone)]
@@ -169,6 +178,10 @@ pub struct World {
     /// Answers that showed that the endpoint had more of a chain.
     pub ahead: u64,
     unknown_roots: u64,
+    /// What each page fetches, where bodies are to hold aliases in place of pseudonyms.
+    document: Option<String>,
+    /// Rows of the visitor that came with what lifts their aliases.
+    pub lifted: u64,
 }
 
 impl World {
@@ -199,7 +212,16 @@ impl World {
             roots: 0,
             ahead: 0,
             unknown_roots: 0,
+            document: None,
+            lifted: 0,
         }
+    }
+
+    /// With a pepper at the endpoint from here on.
+    pub fn with_pepper(&mut self) {
+        self.config = "shop pepper - - - 5 2000 1000 20 30".into();
+        let epoch = Epoch { id: EPOCH, not_before: 0, not_after: 2 * self.now, salt: salt(), next: None };
+        self.document = Some(epoch::document("shop", &[epoch]));
     }
 
     /// In the audience profile from here on, where nobody is identified.
@@ -375,7 +397,10 @@ impl World {
     }
 
     fn open(&mut self) {
-        let engine = Engine::new(Config::parse(&self.config).unwrap(), &mut self.random);
+        let mut engine = Engine::new(Config::parse(&self.config).unwrap(), &mut self.random);
+        if let Some(document) = &self.document {
+            engine.epochs(document, self.now).unwrap();
+        }
         let pending = VecDeque::from([Pending::Opening]);
         let page = Page {
             engine,
@@ -631,6 +656,7 @@ impl World {
         let mut letters = String::new();
         for line in lines {
             let row = Row::parse(line).expect("a row");
+            self.check_veil(line, &row);
             let place = (row.chain.clone(), row.seq);
             let accepted = |seq| Row::parse(self.accepted.get(&(row.chain.clone(), seq))?);
             // A row that was given up comes erased; it may have come whole before, or come so from a page that leaves.
@@ -651,6 +677,19 @@ impl World {
             letters.push(if fits { 'a' } else { 'f' });
         }
         letters
+    }
+
+    /// A row that names the visitor comes with what lifts its alias, each time it comes; nothing else does.
+    fn check_veil(&mut self, line: &str, row: &Row) {
+        let body = row.body.as_deref().and_then(json::parse);
+        let user = body.as_ref().and_then(|body| body.get("u")?.as_text()).filter(|_| self.document.is_some());
+        let veil = pepper::of(line);
+        let lifted = veil.as_deref().and_then(pepper::lift);
+        let Some(user) = user else { return assert_eq!(veil, None, "{line}") };
+        let pseudonym = salt().pseudonym("shop", "user", EPOCH, Kind::Email, VISITOR);
+        assert_eq!(lifted, Some(vec![(user.into(), pseudonym.as_str())]), "{line}");
+        assert!(!row.line().contains(&pseudonym), "{line}");
+        self.lifted += 1;
     }
 
     /// Once in a world all pages end and the store is what it was some time ago, as after a restored profile. What was

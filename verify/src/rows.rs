@@ -3,20 +3,21 @@
 use nymtrail::core::json::{self, Value};
 use nymtrail::core::row::{MAX_INTEGER, Row};
 
-const NAMES: [&str; 8] = ["bc", "body", "chain", "gprev", "link", "salt", "seq", "t"];
+const NAMES: [&str; 9] = ["bc", "body", "chain", "gprev", "link", "salt", "seq", "t", "veil"];
 
 /// Reads a row: each column once and of its type, no other columns, no number beyond 2^53 - 1. A column that is
-/// `null` counts as absent. What the columns hold is not judged here.
+/// `null` counts as absent, and a [veil](nymtrail::core::pepper) is none. What the columns hold is not judged here.
 pub fn parse(text: &str) -> Option<Row> {
     let Value::Map(entries) = json::parse(text)? else { return None };
-    let mut columns = [const { None }; 8];
+    let mut columns = [const { None }; 9];
     for (name, value) in entries {
         let at = NAMES.iter().position(|known| *known == name)?;
         if columns.get_mut(at)?.replace(value).is_some() {
             return None;
         }
     }
-    let [bc, body, chain, gprev, link, salt, seq, t] = columns;
+    let [bc, body, chain, gprev, link, salt, seq, t, veil] = columns;
+    optional(veil, text)?;
     let (seq, t) = (seq?.as_u64()?, t?.as_u64()?);
     let required = |column: Option<Value>| optional(column, text)?;
     let (bc, body, gprev, salt) =

@@ -1,12 +1,14 @@
 //! `nymtrail erase`.
 
-use super::print;
+use super::{pepper, print};
 use crate::erase::{self, Erased, Place, Which};
 use crate::error::Code;
 use crate::keys::Signer;
 use crate::operator;
+use crate::peppers::State;
 use crate::serve::now_ms;
 use crate::store::{Expected, Store};
+use nymtrail::core::pepper::is_first;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -22,7 +24,8 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("which").args(["pseudonym", "chain"]).required(true)))]
 pub struct Args {
-    /// Erase the events that hold this pseudonym, or the id of a device or a visit
+    /// Erase the events that hold this pseudonym, or the id of a device or a visit. Where there are peppers, a pseudonym of
+    /// the first level finds those of the second, for as long as its epoch's pepper is there
     #[arg(long, value_name = "P", value_parser = pseudonym)]
     pseudonym: Option<String>,
     /// Erase the events of this chain; its id or the beginning of it. Row 0, which holds no event, stays
@@ -40,28 +43,46 @@ pub struct Args {
     /// The store
     #[arg(long, value_name = "FILE", default_value = "nymtrail.db")]
     db: PathBuf,
+    /// The file of the peppers, if there is one [default: the store's name and `.pepper`]
+    #[arg(long, value_name = "FILE")]
+    pepper: Option<PathBuf>,
 }
 
 impl Args {
-    fn which(&self) -> Which {
-        match (&self.pseudonym, &self.chain, self.seq) {
-            (Some(pseudonym), ..) => Which::Pseudonym(pseudonym.clone()),
+    fn which(&self, store: &Store) -> Result<Which, Code> {
+        Ok(match (&self.pseudonym, &self.chain, self.seq) {
+            (Some(pseudonym), ..) => self.second(store, pseudonym)?.unwrap_or(Which::Pseudonym(pseudonym.clone())),
             (None, chain, Some(seq)) => Which::Row(chain.clone().unwrap_or_default(), seq),
             (None, chain, None) => Which::Chain(chain.clone().unwrap_or_default()),
+        })
+    }
+
+    /// The pseudonym of the second level that was made of one of the first, if it is in the store.
+    fn second(&self, store: &Store, first: &str) -> Result<Option<Which>, Code> {
+        let peppers = pepper::find(self.pepper.clone(), &self.db).filter(|_| is_first(first));
+        for line in peppers.map_or(Ok(Vec::new()), |peppers| peppers.lines())? {
+            if let State::Kept(pepper) = line.state {
+                let second = Which::Pseudonym(pepper.second(first));
+                if !erase::find(store, &second)?.is_empty() {
+                    return Ok(Some(second));
+                }
+            }
         }
+        Ok(None)
     }
 }
 
 pub fn run(args: &Args) -> Result<(), Code> {
     let reading = Store::read(&args.db)?; // makes none
+    let which = args.which(&reading)?;
     if args.dry_run {
-        let rows = erase::find(&reading, &args.which())?;
+        let rows = erase::find(&reading, &which)?;
         return print(&format!("{}Would erase {}. Nothing was changed.\n", listed(&rows), counted(&rows)));
     }
     drop(reading);
     let mut store = Store::open(&args.db, &Expected::default())?;
     let (signer, _) = Signer::open(&args.db, &store.deployment)?;
-    let done = erase::erase(&mut store, &signer, &args.which(), &args.why, now_ms());
+    let done = erase::erase(&mut store, &signer, &which, &args.why, now_ms());
     // Also if there is nothing left to erase: an earlier run may have been stopped before this.
     let forgotten = erase::forget(&store);
     let Erased { rows, receipt } = done?;
@@ -117,7 +138,7 @@ fn pseudonym(text: &str) -> Result<String, String> {
     if Which::is_pseudonym(text) {
         Ok(text.into())
     } else {
-        Err("a pseudonym is p1. and 22 characters, the id of a device or a visit 22 characters".into())
+        Err("a pseudonym is p1. or p2. and 22 characters, the id of a device or a visit 22 characters".into())
     }
 }
 

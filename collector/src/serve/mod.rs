@@ -13,6 +13,8 @@ use crate::ingest::{self, Batch};
 use crate::keys::Signer;
 use crate::log::{Log, LogConfig};
 use crate::operator;
+use crate::peppers::Peppers;
+use crate::pseudonyms;
 use crate::receipts;
 use crate::store::Store;
 use axum::Router;
@@ -93,13 +95,15 @@ pub struct Config {
     pub www: Option<PathBuf>,
     /// Whether rows can be read and damaged over HTTP.
     pub demo: bool,
+    /// The peppers, if pseudonyms of a second level alone are to be stored.
+    pub peppers: Option<Peppers>,
     /// The collector's own log. `None`: it keeps none for now; what it signs meanwhile is logged once there is one.
     pub log: Option<LogConfig>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { origins: Origins::Same, max_body: 1 << 20, www: None, demo: false, log: None }
+        Self { origins: Origins::Same, max_body: 1 << 20, www: None, demo: false, peppers: None, log: None }
     }
 }
 
@@ -205,13 +209,15 @@ async fn take_batch(State(app): State<Arc<App>>, headers: HeaderMap, body: Body)
     let turn = app.turns.clone().acquire_owned().await.map_err(|_| refuse(Code::Internal))?;
     let answer = blocking(app, move |app| {
         let _turn = turn; // to the end of this work, which goes on if the sender does not wait for it
-        let batch =
+        let mut batch =
             if gzipped { Batch::read(&body::unpack(&body, app.config.max_body)?)? } else { Batch::read(&body)? };
         drop(body);
         batch.check(&app.deployment, app.period, (app.clock)())?;
+        batch.prepare(app.config.peppers.as_ref())?;
         app.writer().write(|tx| {
             let mut answer = ingest::take(tx, &batch)?;
             device::take(tx, &app.deployment, &batch, &mut answer)?;
+            pseudonyms::take(tx, &batch, &mut answer)?;
             // The time is taken while nobody else writes: what was signed later says so.
             let now = (app.clock)();
             answer.receipt = receipts::issue(tx, &app.signer, &app.deployment, &answer, now)?;
@@ -250,7 +256,7 @@ async fn welcome(State(app): State<Arc<App>>) -> Response {
 /// # Errors
 /// `key_file`, `cannot_listen`, `unavailable`, `internal`.
 pub fn run(mut store: Store, path: PathBuf, listen: SocketAddr, config: Config) -> Result<(), Code> {
-    report(&epochs::rotate(&mut store, now_ms())?);
+    report("salt", &epochs::rotate(&mut store, now_ms())?);
     let signer = signer(&store, &path)?;
     let log = config.log.clone().map(|log| Log::open(&path, log)).transpose()?;
     let log = log.map(|log| Arc::new(Mutex::new(log)));
@@ -306,7 +312,10 @@ async fn keep_rotating(app: Arc<App>) {
         ticks.tick().await;
         // A failure was logged where it happened; the next tick tries again.
         if let Ok(destroyed) = blocking(app.clone(), |app| epochs::rotate(&mut app.writer(), (app.clock)())).await {
-            report(&destroyed);
+            report("salt", &destroyed);
+        }
+        if let Ok(destroyed) = blocking(app.clone(), destroy_peppers).await {
+            report("pepper", &destroyed);
         }
     }
 }
@@ -328,9 +337,14 @@ async fn step(log: Arc<Mutex<Log>>) {
     }
 }
 
-fn report(destroyed: &[u64]) {
+fn destroy_peppers(app: &App) -> Result<Vec<u64>, Code> {
+    let Some(peppers) = &app.config.peppers else { return Ok(Vec::new()) };
+    peppers.destroy_due(app.period, (app.clock)()).inspect_err(|code| tracing::error!(%code, "no pepper was destroyed"))
+}
+
+fn report(what: &str, destroyed: &[u64]) {
     for epoch in destroyed {
-        tracing::info!(epoch, "destroyed the salt");
+        tracing::info!(epoch, "destroyed the {what}");
     }
 }
 

@@ -1,7 +1,9 @@
 //! The program `nymtrail serve` on a real socket.
 
+use super::pepper::{bytes_in, found};
 use super::support::*;
 use flate2::{Compression, write::GzEncoder};
+use nymtrail::core::pepper::alias;
 use nymtrail::core::verify::Outcome;
 use nymtrail_collector::store::Store;
 use nymtrail_collector::verify::check_store;
@@ -240,6 +242,48 @@ fn nothing_that_tells_who_sent_it_is_kept_or_logged() {
 }
 
 #[test]
+fn a_pepper_is_kept_apart_and_nothing_of_a_veil_is_kept_or_logged() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_nymtrail"));
+    program.env("RUST_LOG", "trace");
+    let served = Served::start_as(program, dir.path(), &["--pepper"]);
+    let epoch = json(&served.call("GET", "/v1/epochs", b"").1)["epochs"][0]["id"].as_u64().unwrap();
+    let mut rows = chain_of(1, 2, &format!(r#"{{"dep":"shop","ep":{epoch},"v":1,"x":"open"}}"#));
+    let (veil, first) = ("bOj28XHjvBQZLGUNf_M0bQ", "p1.0kjgA_5tMJc05lhIFTSs9Q");
+    let body = format!(r#"{{"k":"track","n":"view","u":"{}"}}"#, alias(veil, first));
+    rows.push(head(&rows[1]).append(body, "0a".repeat(16), NOW + 9));
+    let batch = batch_of("shop", epoch.into(), &rows);
+    let send = |veil: &str| {
+        let batch = format!("{},\"veil\":\"{veil}\"}}]}}", batch.strip_suffix("}]}").unwrap());
+        let (status, answer) = served.call("POST", "/v1/batch", batch.as_bytes());
+        (status, json(&answer)["veils"]["lifted"].as_u64())
+    };
+    for wrong in [format!("{veil} {first}x"), format!("{first} {veil}"), format!("{veil} {first} {first}\\\\")] {
+        assert_eq!(send(&wrong), (200, Some(0)), "{wrong}");
+    }
+    // A batch and rows that are refused, too.
+    assert_eq!(send(&format!("{veil} {first}\\x")), (400, None));
+    assert_eq!(send(&format!("{veil} {first}\",\"veil\":\"{first}")).0, 207);
+    assert_eq!(send(&format!("{veil} {first}")), (200, Some(1)));
+
+    let (code, shown, _) = run(dir.path(), &["keys", "show", "--db", "a.db"], b"");
+    assert!(code == 0 && shown.contains(&format!("Peppers, by epoch:\n{epoch:>8}  kept\n")), "{shown}");
+    let (code, rotated, _) = run(dir.path(), &["keys", "rotate", "--db", "a.db"], b"");
+    assert!(code == 0 && rotated.contains("No pepper is due"), "{rotated}");
+    let (_, printed) = served.stop("-TERM");
+    assert!(printed.contains("DEBUG"), "{printed}");
+    let pepper = std::fs::read_to_string(dir.path().join("a.db.pepper")).unwrap();
+    std::fs::write(dir.path().join("printed"), printed + &shown + &rotated).unwrap();
+    let all = bytes_in(dir.path());
+    for secret in [veil, first] {
+        assert_eq!(found(secret, &all), [""; 0], "{secret}");
+    }
+    let digits = pepper.split(' ').nth(1).unwrap().trim();
+    let times = all.windows(64).filter(|part| *part == digits.as_bytes()).count();
+    assert_eq!((digits.len(), times), (64, 1), "the pepper is in its file alone");
+}
+
+#[test]
 fn nobody_listening_to_what_it_says_is_no_failure() {
     let dir = tempfile::tempdir().unwrap();
     let mut served = Served::start(dir.path(), &[]);
@@ -307,6 +351,11 @@ fn what_can_not_start_says_why_and_exits_with_1() {
     }
     assert!(run(&["--db", "www/b.db", "--www", "www/below/.."]).contains("[store_in_www]"));
     assert!(run(&["--db", "b.db", "--www", "www", "--listen", taken]).contains("[cannot_listen]"), "beside it is well");
+    assert!(run(&["--db", "b.db", "--www", "www", "--pepper", "www/pepper"]).contains("[store_in_www]"));
+    std::fs::write(dir.path().join("pepper"), "20781 5f3a\n").unwrap();
+    for file in ["pepper", "nowhere/pepper", "www"] {
+        assert!(run(&["--db", "b.db", "--pepper", file, "--listen", taken]).contains("[pepper_file]"), "{file}");
+    }
     for wrong in
         [["--deployment", "My Shop"], ["--allow-origin", "shop.example"], ["--max-body", "lots"], ["--epoch", "never"]]
     {

@@ -112,6 +112,7 @@ impl Answer {
             "gap",
             "fork",
             "bad_link",
+            "first_level",
             "time_back",
             "malformed_row",
             "wrong_deployment",

@@ -78,6 +78,11 @@ const ENDPOINTS: Record<string, [make: () => Endpoint, options?: ConformanceOpti
       statuses: { 422: 'drop' },
       samples: [
         {
+          name: 'a collector without a pepper',
+          response: { status: 403, text: { error: { code: 'no_pepper', message: 'start it with --pepper' } } },
+          expected: 'retry',
+        },
+        {
           name: 'each row by its own result',
           response: {
             status: 207,
@@ -93,6 +98,14 @@ const ENDPOINTS: Record<string, [make: () => Endpoint, options?: ConformanceOpti
             },
           },
           expected: { events: ['ack', 'ack', 'drop', 'retry', 'fork', 'retry'] },
+        },
+        {
+          name: 'pseudonyms of the first level',
+          response: ({ rows }) => ({
+            status: 207,
+            text: { results: rows.map(() => ({ status: 'refused', code: 'first_level' })) },
+          }),
+          expected: { events: Array(6).fill('drop') },
         },
         {
           name: 'results of a later version',
