@@ -39,6 +39,7 @@ export const MESSAGES = {
   collision: 'another page wrote to this lane; events were linked again in a new one',
   malformed_row: 'a stored row is not of format e1',
   retrying: 'the endpoint has not taken everything yet; events stay stored',
+  epochs_apart: 'events of another epoch wait, as requests of two are kept a minute apart; they go by themselves',
   offline: 'the browser is offline; events stay stored',
   timeout: 'no answer in time; events stay stored',
   endpoint_refused: 'the endpoint refuses requests; check its address and rights; events stay stored',

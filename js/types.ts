@@ -364,7 +364,7 @@ export type ReadyState =
 export interface FlushResult {
   /** Nothing is pending any more. */
   done: boolean
-  /** Why something is: `retrying`, `offline`, `timeout`, or why the client is not at work. */
+  /** Why something is: `retrying`, `epochs_apart`, `offline`, `timeout`, or why the client is not at work. */
   code?: Code
 }
 

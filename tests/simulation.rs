@@ -1,7 +1,8 @@
 //! The engine in a seeded world of pages, a store and an endpoint, with faults between any two steps.
 //!
 //! Always: chains verify; every captured event is accepted exactly once by a receiver that tells rows by their ids,
-//! unless its page died before the store had it; the world comes to rest.
+//! unless its page died before the store had it; requests with rows of two epochs are a minute apart, as far as the page
+//! that makes them could have heard of the other one; the world comes to rest.
 //!
 //! `NYMTRAIL_SEEDS=1000000 cargo test --release --test simulation` runs more than the default; a seed that fails is
 //! printed and becomes a named test.
@@ -49,11 +50,16 @@ fn no_event_is_given_up_when_pages_die_after_a_profile_was_restored() {
 /// Runs a world, lets it come to rest and checks it; gives how many events were moved to another chain, how many roots
 /// compared, and how many answers showed that the endpoint had more than the device.
 fn run(seed: u64, faults: bool, story: impl FnOnce(&mut World) + std::panic::UnwindSafe) -> (u64, u64, u64) {
+    let world = run_with(seed, faults, story);
+    (world.moved(), world.roots, world.ahead)
+}
+
+fn run_with(seed: u64, faults: bool, story: impl FnOnce(&mut World) + std::panic::UnwindSafe) -> World {
     let result = std::panic::catch_unwind(|| {
         let mut world = World::new(seed, faults);
         story(&mut world);
         world.rest_and_check();
-        (world.moved(), world.roots, world.ahead)
+        world
     });
     result.unwrap_or_else(|panic| {
         println!("seed {seed} failed (faults: {faults})");
@@ -117,6 +123,26 @@ fn in_the_audience_profile_no_chain_is_of_two_visits() {
         run(seed, false, story);
     }
     assert!(most.into_inner() > 3, "there were several visits");
+}
+
+#[test]
+fn requests_of_two_epochs_are_a_minute_apart() {
+    let (mut turns, mut unheard) = (0, 0);
+    for seed in seeds().step_by(10) {
+        for faults in [false, true] {
+            let result = run_with(seed, faults, |world| {
+                for wait in [650, 1, 45, 1_440, 20] {
+                    world.run(40);
+                    world.pass(wait);
+                }
+                world.run(40);
+            });
+            (turns, unheard) = (turns + result.turns.0, unheard + result.turns.1);
+        }
+    }
+    assert!(turns > seeds().count() as u64 / 10, "{turns} times a request followed one of another epoch");
+    assert!(unheard < turns / 20 + 5, "{unheard} of {turns} times a page had not heard of another one's request");
+    println!("{turns} requests followed one of another epoch, {unheard} too soon for their page to have heard of that");
 }
 
 #[test]

@@ -67,6 +67,8 @@ codes! {
     Closed = "closed", "this client is closed; create a new one";
     /// Events wait for the next attempt.
     Retrying = "retrying", "the endpoint did not take everything yet; events stay stored and are tried again";
+    /// Events of another epoch wait for their turn.
+    EpochsApart = "epochs_apart", "events of another epoch wait: requests of two epochs are a minute apart, so that they cannot be joined; they go by themselves";
     /// Someone else has the chain's place.
     Collision = "collision", "another page had written to this lane; the events were linked again in a new one";
 }

@@ -37,15 +37,29 @@ impl Drops {
     }
 }
 
+/// Which epoch a lane is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EpochId {
+    /// Its number.
+    pub number: u64,
+    /// Whether it is one of the epochs document.
+    pub published: bool,
+}
+
+impl EpochId {
+    /// Its number, if a collector knows it.
+    pub fn public(self) -> Option<u64> {
+        self.published.then_some(self.number)
+    }
+}
+
 /// What a page knows of the lane it writes to, and what is kept of it beside its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lane {
     /// The end of the chain.
     pub head: Head,
     /// The epoch it belongs to; no other epoch's events are ever linked to it.
-    pub epoch: u64,
-    /// Whether the epoch is one of the epochs document.
-    pub published: bool,
+    pub epoch: EpochId,
     /// Nobody goes on with this lane any more.
     pub closed: bool,
     /// Events dropped while this lane was written to.
@@ -62,8 +76,8 @@ pub const META_SETTLED: &str = "settled/";
 
 impl Lane {
     /// A lane that was opened just now. `blind`: the secret that hides the head of the epoch before.
-    pub fn opened(head: Head, epoch: u64, published: bool, blind: String) -> Self {
-        Self { head, epoch, published, closed: false, drops: Drops::default(), unsaved: true, blind }
+    pub fn opened(head: Head, epoch: EpochId, blind: String) -> Self {
+        Self { head, epoch, closed: false, drops: Drops::default(), unsaved: true, blind }
     }
 
     /// The key of its meta.
@@ -74,16 +88,14 @@ impl Lane {
     /// As a record for the store. The head is not in it: it is the chain's last row.
     pub fn save(&self) -> String {
         let Drops { scrubbed, overflow, quota, too_large } = self.drops;
-        let flags = [self.epoch, u64::from(self.published), u64::from(self.closed)];
+        let flags = [self.epoch.number, u64::from(self.epoch.published), u64::from(self.closed)];
         let words = Words::default().numbers(&flags).numbers(&[scrubbed, overflow, quota, too_large]);
         words.text(Some(&self.blind)).finish()
     }
 
-    /// The epoch of a saved lane, if it is a published one.
-    pub fn published_epoch(saved: &str) -> Option<u64> {
-        let mut words = Reader::new(saved);
-        let epoch = words.number();
-        epoch.filter(|_| words.number() == Some(1))
+    /// The epoch of a saved lane.
+    pub fn epoch_of(saved: &str) -> EpochId {
+        read_epoch(&mut Reader::new(saved))
     }
 
     /// The lane that [`save`](Self::save) wrote, with its head.
@@ -91,8 +103,7 @@ impl Lane {
         let mut words = Reader::new(saved);
         Some(Self {
             head,
-            epoch: words.number()?,
-            published: words.number()? == 1,
+            epoch: read_epoch(&mut words),
             closed: words.number()? == 1,
             drops: Drops {
                 scrubbed: words.number()?,
@@ -106,6 +117,10 @@ impl Lane {
     }
 }
 
+fn read_epoch(words: &mut Reader) -> EpochId {
+    EpochId { number: words.number().unwrap_or(0), published: words.number() == Some(1) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,7 +128,7 @@ mod tests {
     #[test]
     fn a_saved_lane_loads() {
         let head = Head { chain: "ab".into(), seq: 3, t: 4, link: "cd".into() };
-        let mut lane = Lane::opened(head.clone(), 20781, true, "11".repeat(32));
+        let mut lane = Lane::opened(head.clone(), EpochId { number: 20781, published: true }, "11".repeat(32));
         (lane.closed, lane.drops.scrubbed, lane.unsaved) = (true, 2, false);
         assert_eq!(Lane::load(&lane.save(), head), Some(lane));
     }

@@ -15,6 +15,7 @@
     )
 )]
 
+use crate::ports::Entropy;
 use alloc::string::String;
 
 pub mod answer;
@@ -45,6 +46,7 @@ pub mod stats;
 pub mod taint;
 pub mod verify;
 pub mod visit;
+pub mod wire;
 pub mod words;
 
 pub(crate) fn joined(a: &str, b: &str) -> String {
@@ -52,6 +54,13 @@ pub(crate) fn joined(a: &str, b: &str) -> String {
     joined.push_str(a);
     joined.push_str(b);
     joined
+}
+
+/// A random whole number below `end`, which is less than 2^32.
+pub(crate) fn random_below(end: u64, entropy: &mut dyn Entropy) -> u64 {
+    let mut bytes = [0; 4];
+    entropy.fill(&mut bytes);
+    (u64::from(u32::from_le_bytes(bytes)) * end) >> 32
 }
 
 /// Moves the last item of a list that is sorted otherwise to its place, behind its equals. A sort, and even an insertion,

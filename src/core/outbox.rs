@@ -2,6 +2,7 @@
 
 use super::{
     config::Flush,
+    random_below,
     words::{Reader, Words},
 };
 use crate::ports::Entropy;
@@ -153,9 +154,7 @@ impl Outbox {
         let ceiling = RETRY_MAX_MS.min(RETRY_FIRST_MS << self.failures.min(20));
         // How long the network was away does not make the waits longer when it is back.
         self.failures = if why == Failure::Offline { self.failures.max(1) } else { self.failures + 1 };
-        let mut bytes = [0; 4];
-        entropy.fill(&mut bytes);
-        let jitter = (u64::from(u32::from_le_bytes(bytes)) * ceiling) >> 32;
+        let jitter = random_below(ceiling, entropy);
         let least = if blocked { BLOCKED_MS } else { 0 };
         self.asked = after.is_some();
         self.wait(after.map_or(jitter.max(least), |after| after.min(RETRY_AFTER_MAX_MS)), now);

@@ -7,7 +7,7 @@ use super::{
     error::Code,
     hex, joined,
     json::{self, Object, Value},
-    lane::Lane,
+    lane::{EpochId, Lane},
     pepper::{self, Veil},
     pseudonym::{Kind, Salt},
     row::Row,
@@ -221,11 +221,11 @@ impl Recorder {
     pub fn relink_apart(
         &mut self,
         rows: &[StoredRow],
-        epoch: Option<u64>,
+        epoch: EpochId,
         entropy: &mut dyn Entropy,
     ) -> Option<(Lane, Vec<StoredRow>)> {
         let first = Row::parse(&rows.first()?.line)?;
-        let (lane, genesis) = self.open_in(epoch.unwrap_or(0), epoch.is_some(), first.t, entropy);
+        let (lane, genesis) = self.open_in(epoch, first.t, entropy);
         let current = self.lane.replace(lane);
         let mut linked = Vec::from([genesis.stored()]);
         linked.append(&mut self.relink(rows, entropy));
@@ -256,8 +256,7 @@ impl Recorder {
     pub fn must_leave_lane(&self, now: u64) -> bool {
         let Some(lane) = &self.lane else { return false };
         let Some(visit) = &self.visit else { return true };
-        let epoch = self.epoch(now);
-        lane.epoch != epoch || lane.published != self.is_published(epoch) || self.is_audience() && !visit.goes_on(now)
+        lane.epoch != self.epoch_id(now) || self.is_audience() && !visit.goes_on(now)
     }
 
     /// Whether a lane that ends with `row` may go on here: in the audience profile it must be of this visit.
@@ -271,9 +270,10 @@ impl Recorder {
         matches!(self.config.mode, Mode::Audience)
     }
 
-    /// Whether `epoch` is one of the epochs document, so that a collector knows it.
-    pub fn is_published(&self, epoch: u64) -> bool {
-        self.config.mode == Mode::Salt && self.keyring.salt(epoch).is_some()
+    /// The epoch of a lane for an event at `now`.
+    pub fn epoch_id(&self, now: u64) -> EpochId {
+        let number = self.epoch(now);
+        EpochId { number, published: self.config.mode == Mode::Salt && self.keyring.salt(number).is_some() }
     }
 
     fn epoch_beginning(&self, now: u64) -> u64 {
@@ -315,11 +315,10 @@ impl Recorder {
     }
 
     fn open(&mut self, now: u64, entropy: &mut dyn Entropy) -> (Lane, Row) {
-        let epoch = self.epoch(now);
-        self.open_in(epoch, self.is_published(epoch), now, entropy)
+        self.open_in(self.epoch_id(now), now, entropy)
     }
 
-    fn open_in(&mut self, epoch: u64, published: bool, now: u64, entropy: &mut dyn Entropy) -> (Lane, Row) {
+    fn open_in(&mut self, epoch: EpochId, now: u64, entropy: &mut dyn Entropy) -> (Lane, Row) {
         let (mut salt, mut blind) = ([0; 16], [0; 32]);
         entropy.fill(&mut salt);
         entropy.fill(&mut blind);
@@ -329,13 +328,13 @@ impl Recorder {
         let mut body = Object::default();
         body.optional("alg", key.map(|(alg, _)| alg.as_str()));
         body.text("dep", &self.config.deployment);
-        if published {
-            body.number("ep", epoch);
+        if let Some(number) = epoch.public() {
+            body.number("ep", number);
         }
         body.optional("pk", key.map(|(_, pk)| pk.as_str()));
         let body = body.number("v", 1).text("x", "open").finish();
         let (head, genesis) = Head::open(body, hex::encode(&salt), &blind, NO_HEAD, now);
-        (Lane::opened(head, epoch, published, blind), genesis)
+        (Lane::opened(head, epoch, blind), genesis)
     }
 
     /// Reads, scrubs and pseudonymises an object; no object is an empty one. `strict`: what is scrubbed is refused.
@@ -601,7 +600,7 @@ mod tests {
         for id in ["d", "s"] {
             assert_ne!(before.get(id), after.get(id));
         }
-        assert!(!recorder.lane.as_ref().unwrap().published, "without a document for the day");
+        assert!(!recorder.lane.as_ref().unwrap().epoch.published, "without a document for the day");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The one sender of an origin: which lane's rows go next, and what becomes of the answer.
 
 mod step;
+mod turn;
 
 pub use step::{Batch, Step};
 
@@ -10,10 +11,11 @@ use super::{
     config::{Config, Limits},
     engine::Remove,
     hex, joined,
-    lane::{Lane, META_LANE, META_SETTLED},
+    lane::{EpochId, Lane, META_LANE, META_SETTLED},
     outbox::{Due, Failure, Outbox},
     row::Row,
     settled::{Base, Fate, Settled},
+    wire::Wire,
     words::whole,
 };
 use crate::ports::{Entropy, StoredRow};
@@ -25,10 +27,12 @@ use alloc::{
 #[derive(Clone, Debug, Default)]
 struct Target {
     chain: String,
-    epoch: Option<u64>,
+    epoch: EpochId,
     settled: Settled,
     /// There may be rows that were not read yet.
     dirty: bool,
+    /// There are rows that wait for their epoch's turn.
+    waits: bool,
     /// The endpoint knows another history of this chain and will take no row of it any more: those that are left go to
     /// another lane.
     forked: bool,
@@ -80,6 +84,10 @@ pub struct Sender {
     seen: (u64, u64),
     /// There was no further survey yet.
     young: bool,
+    /// How long rows of an earlier epoch than that whose turn it is wait at least.
+    leisure: u64,
+    /// Only rows that wait for their epoch's turn are left.
+    held: bool,
 }
 
 /// Events that are given up, or moved, in one transaction: more would keep the page busy.
@@ -91,7 +99,7 @@ const TOP: &str = "top/";
 
 impl Sender {
     /// Takes over all lanes that the store's metas name. Whatever earlier pages left is due at once.
-    pub fn new(config: &Config, metas: &[(String, String)]) -> Self {
+    pub fn new(config: &Config, metas: &[(String, String)], leisure: u64) -> Self {
         let mut sender = Self {
             limits: config.limits,
             targets: Vec::new(),
@@ -101,6 +109,8 @@ impl Sender {
             saved: None,
             seen: (0, 0),
             young: true,
+            leisure,
+            held: false,
         };
         if let Some((_, saved)) = metas.iter().find(|(key, saved)| key == META_OUTBOX && !saved.is_empty()) {
             sender.outbox.resume(saved);
@@ -133,7 +143,7 @@ impl Sender {
                 let at = self.place(chain);
                 if let Some(target) = self.targets.get_mut(at) {
                     target.dirty = true;
-                    target.epoch = Lane::published_epoch(saved);
+                    target.epoch = Lane::epoch_of(saved);
                 }
             } else if let Some(chain) = key.strip_prefix(META_SETTLED) {
                 let at = self.place(chain);
@@ -155,13 +165,13 @@ impl Sender {
     }
 
     /// Rows of a lane, of this page or another, were stored, the last of them at `top`.
-    pub fn stored(&mut self, chain: &str, epoch: Option<u64>, top: u64, rows: u64, bytes: u64, now: u64) {
+    pub fn stored(&mut self, chain: &str, epoch: EpochId, top: u64, rows: u64, bytes: u64, now: u64) {
         self.seen = (self.seen.0 + rows, self.seen.1 + bytes);
         let at = self.place(chain);
         if let Some(target) = self.targets.get_mut(at) {
             target.dirty = true;
             target.top = target.top.max(top);
-            target.epoch = target.epoch.or(epoch);
+            target.epoch = epoch;
             target.bytes += bytes;
         }
         self.outbox.added(rows, bytes, now);
@@ -175,6 +185,7 @@ impl Sender {
         self.outbox.want();
         if hurry {
             self.outbox.hurry();
+            self.leisure = 0;
         }
     }
 
@@ -188,19 +199,36 @@ impl Sender {
         self.flight == Flight::None && !self.is_drained() && self.outbox.has_failed()
     }
 
+    /// Whether only rows are left that wait for their epoch's turn.
+    pub fn is_held(&self) -> bool {
+        self.flight == Flight::None && self.held
+    }
+
     /// What to do next, if nothing is under way.
-    pub fn step(&mut self, now: u64) -> Step {
+    pub fn step(&mut self, wire: &mut Wire, now: u64) -> Step {
         if self.flight != Flight::None {
             return Step::Rest;
         }
         if let Some(step) = self.give_up_the_oldest() {
             return step;
         }
+        let next = self.next(wire, now);
+        self.held = next.is_some_and(|(_, from)| from > now);
+        if let Some((at, from)) = next {
+            if self.held {
+                // What comes meanwhile of the present epoch goes in its time.
+                self.outbox.drained();
+                return Step::Wake(from);
+            }
+            if self.targets.get(at).is_some_and(|target| target.waits) {
+                self.outbox.want();
+            }
+        }
         match self.outbox.due(now) {
             Due::Never => self.prune(),
             Due::At(at) => Step::Wake(at),
             Due::Now => {
-                let Some(at) = self.targets.iter().position(|target| target.dirty) else {
+                let Some((at, _)) = next else {
                     self.outbox.drained();
                     return self.prune();
                 };
@@ -227,9 +255,9 @@ impl Sender {
     }
 
     /// The lines that were read. Only what links to the row before is sent.
-    pub fn read(&mut self, lines: Vec<String>, now: u64) -> Step {
+    pub fn read(&mut self, lines: Vec<String>, wire: &mut Wire, now: u64) -> Step {
         match core::mem::replace(&mut self.flight, Flight::None) {
-            Flight::Reading => self.deliver(lines, now),
+            Flight::Reading => self.deliver(lines, wire, now),
             Flight::Pruning => {
                 let row = lines.first().and_then(|line| Row::parse(line));
                 let Some((row, target)) = row.zip(self.targets.get_mut(self.at)) else { return Step::Rest };
@@ -238,9 +266,9 @@ impl Sender {
                 self.flight = Flight::Settling;
                 target.settle(Some(remove), Vec::new())
             }
-            Flight::GivingUp => self.erase(&lines, now),
-            Flight::Moving => self.move_out(&lines, now),
-            Flight::CatchingUp => self.catch_up(&lines, now),
+            Flight::GivingUp => self.erase(&lines, wire, now),
+            Flight::Moving => self.move_out(&lines, wire, now),
+            Flight::CatchingUp => self.catch_up(&lines, wire, now),
             other => {
                 self.flight = other;
                 Step::Rest
@@ -302,7 +330,7 @@ impl Sender {
     }
 
     /// A record was written, or could not be: what is known here holds in any case.
-    pub fn written(&mut self, now: u64) -> Step {
+    pub fn written(&mut self, wire: &mut Wire, now: u64) -> Step {
         if self.flight == Flight::Settling {
             self.flight = Flight::None;
         }
@@ -314,14 +342,14 @@ impl Sender {
             let record = self.saved.clone().unwrap_or_default();
             return Step::Settle { key: META_OUTBOX.to_string(), record, remove: None, add: Vec::new() };
         }
-        self.step(now)
+        self.step(wire, now)
     }
 
     /// The store failed in the middle of a step; it is tried again later.
-    pub fn stumbled(&mut self, now: u64, entropy: &mut dyn Entropy) -> Step {
+    pub fn stumbled(&mut self, wire: &mut Wire, now: u64, entropy: &mut dyn Entropy) -> Step {
         self.flight = Flight::None;
         self.outbox.failed(None, Failure::Refused, now, entropy);
-        self.step(now)
+        self.step(wire, now)
     }
 
     /// The chain of what was under way last, and the seq from which on nothing of it is settled for certain.
@@ -342,7 +370,7 @@ impl Sender {
         })
     }
 
-    fn deliver(&mut self, lines: Vec<String>, now: u64) -> Step {
+    fn deliver(&mut self, lines: Vec<String>, wire: &mut Wire, now: u64) -> Step {
         let Some(target) = self.targets.get_mut(self.at) else { return Step::Rest };
         let mut before = target.settled.base.as_ref().map(|base| (base.seq, base.link.clone()));
         let mut batch = Batch { chain: target.chain.clone(), epoch: target.epoch, ..Batch::default() };
@@ -373,8 +401,15 @@ impl Sender {
             before = Some((row.seq, row.link));
         }
         if batch.seqs.is_empty() {
-            target.dirty = false;
-            return self.step(now);
+            (target.dirty, target.waits) = (false, false);
+            return self.step(wire, now);
+        }
+        let epoch = target.epoch.number;
+        // Whether a lane of another epoch has anything to send is known only now.
+        let early = !target.waits && wire.epoch() != Some(epoch) || now < wire.opens(epoch, now);
+        target.waits = early;
+        if early {
+            return self.step(wire, now);
         }
         self.seen = (self.seen.0 + batch.seqs.len() as u64, self.seen.1 + batch.bytes);
         self.outbox.began(now);
@@ -384,7 +419,7 @@ impl Sender {
     }
 
     /// Adds settled rows to the tree that were settled before those in front of them.
-    fn catch_up(&mut self, lines: &[String], now: u64) -> Step {
+    fn catch_up(&mut self, lines: &[String], wire: &mut Wire, now: u64) -> Step {
         if let Some(target) = self.targets.get_mut(self.at) {
             let mut links = Vec::new();
             for (line, seq) in lines.iter().zip(target.settled.tree_lags().unwrap_or(0)..) {
@@ -398,7 +433,7 @@ impl Sender {
                 target.settled.tree = None;
             }
         }
-        self.step(now)
+        self.step(wire, now)
     }
 
     /// When more events wait than configured, the oldest are given up: a hundredth more than necessary, so as not to
@@ -408,7 +443,7 @@ impl Sender {
         let cap = self.limits.rows.min(self.limits.bytes / average).max(1);
         let open = |target: &Target| target.settled.open(target.top);
         let over = self.targets.iter().map(open).sum::<u64>().checked_sub(cap + 1)? + 1 + cap / 100;
-        let oldest = |(_, target): &(usize, &Target)| (core::cmp::Reverse(target.epoch), open(target));
+        let oldest = |(_, target): &(usize, &Target)| (core::cmp::Reverse(target.epoch.number), open(target));
         let (at, target) = self.targets.iter().enumerate().filter(|(_, target)| open(target) > 1).max_by_key(oldest)?;
         self.at = at;
         self.flight = Flight::GivingUp;
@@ -418,7 +453,7 @@ impl Sender {
 
     /// Moves the events of these rows to another lane, as many as follow each other. Behind a hole there is nothing left to
     /// do.
-    fn move_out(&mut self, lines: &[String], now: u64) -> Step {
+    fn move_out(&mut self, lines: &[String], wire: &mut Wire, now: u64) -> Step {
         let Some(target) = self.targets.get_mut(self.at) else { return Step::Rest };
         let mut rows = Vec::new();
         for (line, seq) in lines.iter().zip(target.settled.first_open()..) {
@@ -429,7 +464,7 @@ impl Sender {
         }
         if rows.is_empty() {
             target.dirty = false;
-            return self.step(now);
+            return self.step(wire, now);
         }
         rows.iter().for_each(|row| target.settled.settle(row.seq, Fate::Moved));
         self.flight = Flight::Settling;
@@ -438,7 +473,7 @@ impl Sender {
     }
 
     /// Takes the events out of these rows; the rows stay, so that what follows links to them.
-    fn erase(&mut self, lines: &[String], now: u64) -> Step {
+    fn erase(&mut self, lines: &[String], wire: &mut Wire, now: u64) -> Step {
         let Some(target) = self.targets.get_mut(self.at) else { return Step::Rest };
         let from = target.settled.first_open();
         let mut add = Vec::new();
@@ -453,7 +488,7 @@ impl Sender {
         let Some(last) = add.last() else {
             // What is behind a hole cannot be sent, so it need not be given up.
             target.top = from.saturating_sub(1);
-            return self.step(now);
+            return self.step(wire, now);
         };
         let remove = Remove { chain: target.chain.clone(), first: from, last: last.seq };
         self.flight = Flight::Settling;

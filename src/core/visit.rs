@@ -1,7 +1,7 @@
 //! Who is acting, as far as events say: device, visit, user and group, all pseudonymous and all of one epoch.
 
 use super::{
-    base64url,
+    base64url, random_below,
     words::{Reader, Words},
 };
 use crate::ports::Entropy;
@@ -96,9 +96,7 @@ impl Visit {
 
 /// How long this client waits after a new epoch's beginning, in ms: random in 0 to 30 min.
 pub fn epoch_delay(entropy: &mut dyn Entropy) -> u64 {
-    let mut bytes = [0; 4];
-    entropy.fill(&mut bytes);
-    (u64::from(u32::from_le_bytes(bytes)) * MAX_DELAY_MS) >> 32
+    random_below(MAX_DELAY_MS, entropy)
 }
 
 /// 128 random bits in base64url.

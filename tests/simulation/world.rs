@@ -16,6 +16,9 @@ use nymtrail::ports::{Entropy, StoredRow};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// Requests of two epochs are so far apart, in ms.
+const APART: u64 = 60_000;
+
 /// Whoever signs in.
 const VISITOR: &str = "ada@example.com";
 
@@ -182,6 +185,14 @@ pub struct World {
     document: Option<String>,
     /// Rows of the visitor that came with what lifts their aliases.
     pub lifted: u64,
+    /// Time that has passed, whatever the clock says.
+    elapsed: u64,
+    /// The epoch of each chain.
+    epochs: BTreeMap<String, String>,
+    /// Requests that others could know of: when, and of which epoch.
+    requests: Vec<(u64, String)>,
+    /// How often a request followed one of another epoch, and how often its page had not heard of that yet.
+    pub turns: (u64, u64),
 }
 
 impl World {
@@ -214,6 +225,10 @@ impl World {
             unknown_roots: 0,
             document: None,
             lifted: 0,
+            elapsed: 0,
+            epochs: BTreeMap::new(),
+            requests: Vec::new(),
+            turns: (0, 0),
         }
     }
 
@@ -231,7 +246,7 @@ impl World {
 
     /// Time passes, and nothing happens.
     pub fn pass(&mut self, minutes: u64) {
-        self.now += minutes * 60_000;
+        self.wait_until(self.now + minutes * 60_000);
     }
 
     /// Each chain that the endpoint has, with the visits its events are of.
@@ -503,10 +518,15 @@ impl World {
         let Some((wake, at)) = wakes.filter_map(|(at, page)| Some((page.wake?, at))).min() else {
             return !busy.is_empty();
         };
-        self.now = self.now.max(wake);
+        self.wait_until(wake);
         self.pages[at].wake = None;
         self.feed(at, Input::Wake);
         true
+    }
+
+    fn wait_until(&mut self, time: u64) {
+        self.elapsed += time.saturating_sub(self.now);
+        self.now = self.now.max(time);
     }
 
     fn happen_next(&mut self, at: usize) {
@@ -710,8 +730,17 @@ impl World {
         }
         self.store = backup;
         self.restored = true;
-        let waiting = |(place, _): &(&(String, u64), &String)| !self.accepted.contains_key(*place);
-        let kept: Vec<_> = self.store.rows.iter().filter(waiting).map(|(_, line)| name_of(line)).collect();
+        self.requests.clear();
+        // What stands behind a hole, as the disk was full when it was copied, is not sent.
+        let mut last = None;
+        let mut kept = Vec::new();
+        for (place, line) in &self.store.rows {
+            let before = (place.0.clone(), place.1.wrapping_sub(1));
+            if place.1 == 0 || last == Some(&before) || self.accepted.contains_key(&before) {
+                last = Some(place);
+                kept.extend((!self.accepted.contains_key(place)).then(|| name_of(line)));
+            }
+        }
         let arrived: Vec<_> = self.accepted.values().map(|line| name_of(line)).collect();
         let lost = self.captured.iter().filter(|name| !kept.contains(name) && !arrived.contains(name));
         self.excused.extend(lost.cloned());
@@ -768,8 +797,42 @@ impl World {
         }
     }
 
+    /// Requests with rows of two epochs are a minute apart, as far as the page could know of the other one: what is in a
+    /// page's memory, pages that open later can't.
+    fn check_distance(&mut self, at: usize, lines: &[String]) {
+        let Some(row) = lines.first().and_then(|line| Row::parse(line)) else { return };
+        let epoch = self.epochs[&row.chain].clone();
+        let page = &self.pages[at];
+        // Or its store has not even opened.
+        let unheard = |pending: &Pending| match pending {
+            Pending::Input(Input::Heard(text)) => text.starts_with("wire "),
+            pending => matches!(pending, Pending::Opening),
+        };
+        let others = self.requests.iter().rev().find(|(_, other)| *other != epoch);
+        self.turns.0 += u64::from(self.requests.last().is_some_and(|(_, last)| *last != epoch));
+        if let Some((when, other)) = others.filter(|(when, _)| when + APART > self.elapsed) {
+            let ago = self.elapsed - when;
+            assert!(page.pending.iter().any(unheard), "page {at} sends of {epoch} {ago} ms after {other}");
+            self.turns.1 += 1;
+            // What the other one has kept in the store is overwritten.
+            self.requests.clear();
+        }
+        if page.memory.is_none() {
+            self.requests.push((self.elapsed, epoch));
+        }
+    }
+
     fn perform(&mut self, at: usize, effect: Effect) {
         self.trace(at, &effect);
+        if let Effect::Deliver { lines, .. } = &effect {
+            self.check_distance(at, lines);
+        }
+        if let Effect::Write(_, write) = &effect {
+            let lanes = write.put.iter().filter_map(|(key, saved)| Some((key.strip_prefix("lane/")?, saved)));
+            let epochs =
+                lanes.filter_map(|(chain, saved)| Some((chain.to_owned(), saved.split(' ').next()?.to_owned())));
+            self.epochs.extend(epochs);
+        }
         let page = &mut self.pages[at];
         match effect {
             Effect::TryLane(chain) => page.pending.push_back(Pending::TryLane(chain)),
@@ -861,6 +924,9 @@ impl World {
         let captured = self.pages[at].flushing.take().unwrap_or(0);
         let page = &self.pages[at];
         if !self.faultless || self.restored || self.backup.is_some() {
+            return;
+        }
+        if code == Some(Code::EpochsApart) {
             return;
         }
         assert_eq!(code, None, "page {at} could not flush");

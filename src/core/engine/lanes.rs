@@ -6,12 +6,12 @@ use crate::core::{
     error::{Code, StoreErrorKind},
     joined,
     json::{Object, write_text},
-    lane::{Drops, Lane, META_LANE, META_SETTLED},
+    lane::{Drops, EpochId, Lane, META_LANE, META_SETTLED},
     recorder::META_KEYRING,
     row::{MAX_INTEGER, Row},
     sender::Sender,
     settled::Settled,
-    visit,
+    visit, wire,
     words::Words,
 };
 use crate::ports::{Entropy, StoredRow};
@@ -26,21 +26,20 @@ impl Engine {
     pub(super) fn opened(&mut self, metas: Vec<(String, String)>, durable: bool, now: u64) {
         let meta = |name| metas.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         self.recorder.resume(meta(META_KEYRING), meta(visit::META));
+        self.wire.learn(meta(wire::META).unwrap_or_default(), now);
+        self.wire.prefer(self.recorder.epoch(now), now);
         if durable {
             self.effects.elect(self.term);
             self.effects.tell("opened");
         } else {
             // What is in this page's memory nobody else can send.
             self.degraded = true;
-            self.sender = Some(Sender::new(&self.recorder.config, &[]));
+            self.sender = Some(Sender::new(&self.recorder.config, &[], 0));
             self.effects.warn(Code::StorageDisabled);
         }
-        let epoch = self.recorder.epoch(now);
-        let published = self.recorder.is_published(epoch);
-        let fits = |saved: &str| {
-            Lane::load(saved, Head::nowhere())
-                .is_some_and(|lane| lane.epoch == epoch && lane.published == published && !lane.closed)
-        };
+        let epoch = self.recorder.epoch_id(now);
+        let fits =
+            |saved: &str| Lane::load(saved, Head::nowhere()).is_some_and(|lane| lane.epoch == epoch && !lane.closed);
         for (key, saved) in &metas {
             if let Some(chain) = key.strip_prefix(META_LANE)
                 && self.candidates.len() < LANES_TRIED
@@ -119,8 +118,7 @@ impl Engine {
     }
 
     fn begin_lane(&mut self, chain: String, unsettled_from: u64, proven: bool) {
-        let published = self.recorder.lane.as_ref().filter(|lane| lane.published);
-        let epoch = published.map(|lane| lane.epoch);
+        let epoch = self.recorder.lane.as_ref().map_or_else(EpochId::default, |lane| lane.epoch);
         self.chains.push((chain, epoch));
         self.unsettled_from = unsettled_from;
         self.proven = proven;
@@ -227,7 +225,8 @@ impl Engine {
     /// `here`: in the store that this page's sender reads, if it has one.
     fn stored(&mut self, chain: &str, rows: &[StoredRow], here: bool, now: u64, entropy: &mut dyn Entropy) {
         self.proven |= self.recorder.lane.as_ref().is_some_and(|lane| lane.head.chain == chain);
-        let epoch = self.chains.iter().find(|(known, _)| known == chain).and_then(|(_, epoch)| *epoch);
+        let epoch = self.chains.iter().find(|(known, _)| known == chain);
+        let epoch = epoch.map_or_else(EpochId::default, |(_, epoch)| *epoch);
         let (mut note, mut bytes, mut top) = (String::new(), 0, 0);
         for row in rows {
             note.push(if note.is_empty() { '[' } else { ',' });
@@ -247,11 +246,7 @@ impl Engine {
             }
             None => {
                 let words = Words::default().text(Some("stored")).text(Some(chain)).numbers(&[top, count, bytes]);
-                let words = match epoch {
-                    Some(epoch) => words.number(epoch),
-                    None => words,
-                };
-                self.effects.tell(&words.finish());
+                self.effects.tell(&words.numbers(&[epoch.number, u64::from(epoch.published)]).finish());
                 self.ask_for_flush();
             }
         }
@@ -288,7 +283,7 @@ impl Engine {
         self.degraded = true;
         self.restore_at = Some(now + RESTORE_EVERY_MS);
         self.durable_until = self.last_id;
-        self.sender = Some(Sender::new(&self.recorder.config, &[]));
+        self.sender = Some(Sender::new(&self.recorder.config, &[], 0));
         self.take_back(&mut lost);
         lost.append(&mut self.unwritten);
         if let Some(lane) = self.recorder.lane.take() {

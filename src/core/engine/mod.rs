@@ -16,11 +16,12 @@ use super::{
     config::Config,
     error::Code,
     json::Object,
-    lane::Drops,
+    lane::{Drops, EpochId},
     pseudonym::Kind,
     recorder::{EventKind, Namespace, Recorder},
     sender::Sender,
     visit,
+    wire::Wire,
 };
 use crate::ports::{Entropy, StoredRow};
 
@@ -53,8 +54,8 @@ pub struct Engine {
     candidates: Vec<Candidate>,
     /// The lane given up while the page is frozen, to go on with on return.
     left: Option<Candidate>,
-    /// The chains this page has written to, and the epoch of each if it is a published one.
-    chains: Vec<(String, Option<u64>)>,
+    /// The chains this page has written to, and the epoch of each.
+    chains: Vec<(String, EpochId)>,
     /// Captured and not yet handed to the store.
     unwritten: Vec<StoredRow>,
     metas: Vec<(String, String)>,
@@ -87,6 +88,8 @@ pub struct Engine {
     flushing: Option<u64>,
     /// The flushes of other pages that this one, which sends, is to answer.
     asked: Vec<u64>,
+    /// Which epoch's rows may be sent, as far as this page has heard.
+    wire: Wire,
     /// The endpoint has failed and is given a rest: a page that leaves does not disturb it either.
     resting: bool,
     /// The store is this page's memory.
@@ -124,6 +127,7 @@ impl Engine {
             sent_leaving: Vec::new(),
             flushing: None,
             asked: Vec::new(),
+            wire: Wire::default(),
             resting: false,
             degraded: false,
             restore_at: None,

@@ -47,6 +47,7 @@ impl Engine {
         if self.degraded {
             return self.step(now, entropy);
         }
+        self.wire.missed(now);
         self.effects.elect(self.term);
         if let Some(left) = self.left.take().filter(|_| self.recorder.lane.is_none()) {
             self.effects.try_lane(&left.chain);
@@ -80,13 +81,15 @@ impl Engine {
         });
     }
 
-    /// What is not settled goes out with the page. Rows in a request that is under way go too: nobody knows whether it
+    /// What is not settled goes out with the page, unless another epoch's rows went less than a minute ago. Rows in a request that is under way go too: nobody knows whether it
     /// outlives the page, and a receiver tells a row it has by its id.
     fn send_tail(&mut self, now: u64) {
         let Some(lane) = self.recorder.lane.as_ref().filter(|_| self.proven && !self.resting) else { return };
         let chain = &lane.head.chain;
-        let epoch = lane.published.then_some(lane.epoch);
-        let mut batch = Batch { chain: chain.clone(), epoch, ..Batch::default() };
+        if now < self.wire.opens(lane.epoch.number, now) {
+            return;
+        }
+        let mut batch = Batch { chain: chain.clone(), epoch: lane.epoch, ..Batch::default() };
         // Chains of two epochs in requests at the same moment could be linked: only the lane at hand goes.
         for row in self.tail.iter().filter(|row| row.chain == *chain) {
             batch.push(row.seq, lane.head.t, row.line.clone());

@@ -5,8 +5,11 @@ use crate::core::{
     answer::Answer,
     error::Code,
     json::Object,
+    lane::EpochId,
+    random_below,
     row::MAX_INTEGER,
     sender::{Batch, Sender, Step},
+    wire,
     words::{Reader, Words},
 };
 use crate::ports::{Entropy, StoredRow};
@@ -15,6 +18,9 @@ use alloc::{borrow::ToOwned, string::String, vec::Vec};
 /// In place of the seq from which on nothing is settled: the collector knows another history of this chain, and whoever
 /// writes to it goes on in a new one.
 const NEVER: u64 = MAX_INTEGER;
+/// What an earlier epoch has left waits up to so long for a pause: what the visitor does now comes first, and when the rest
+/// comes should not tell when a visit began.
+const LEISURE_MS: u64 = 5 * 60_000;
 
 impl Engine {
     /// A page that has resigned since it stood for that term does not send: another one may.
@@ -26,7 +32,10 @@ impl Engine {
             Some(sender) => sender.surveyed(metas, now),
             None => {
                 self.awaited = 0;
-                self.sender = Some(Sender::new(&self.recorder.config, metas));
+                let kept = metas.iter().find(|(key, _)| key == wire::META).map(|(_, saved)| saved.as_str());
+                self.wire.learn(kept.unwrap_or_default(), now);
+                self.wire.prefer(self.recorder.epoch(now), now);
+                self.sender = Some(Sender::new(&self.recorder.config, metas, random_below(LEISURE_MS, entropy)));
                 // What was stored since the metas were read was told while there was no sender to hear it.
                 self.effects.survey(self.term);
             }
@@ -42,7 +51,7 @@ impl Engine {
     pub(super) fn step(&mut self, now: u64, entropy: &mut dyn Entropy) {
         self.restore_when_due(now);
         if let Some(sender) = &mut self.sender {
-            let step = sender.step(now);
+            let step = sender.step(&mut self.wire, now);
             self.carry_out(step, now, entropy);
         }
     }
@@ -50,8 +59,8 @@ impl Engine {
     pub(super) fn read(&mut self, id: u64, lines: Option<Vec<String>>, now: u64, entropy: &mut dyn Entropy) {
         if let Some(sender) = self.sender.as_mut().filter(|_| id == self.awaited) {
             let step = match lines {
-                Some(lines) => sender.read(lines, now),
-                None => sender.stumbled(now, entropy),
+                Some(lines) => sender.read(lines, &mut self.wire, now),
+                None => sender.stumbled(&mut self.wire, now, entropy),
             };
             self.carry_out(step, now, entropy);
         }
@@ -60,6 +69,7 @@ impl Engine {
     pub(super) fn answered(&mut self, id: u64, outcome: &str, now: u64, entropy: &mut dyn Entropy) {
         let Some(sender) = self.sender.as_mut().filter(|_| id == self.awaited) else { return };
         let answer = Answer::parse(outcome);
+        self.wire.ended(now);
         let step = sender.answered(&answer, now, entropy);
         let (chain, next) = sender.progress();
         let chain = chain.to_owned();
@@ -80,7 +90,7 @@ impl Engine {
         }
         let chain = chain.to_owned();
         let words = Words::default().text(Some("settled")).text(Some(&chain)).number(next).finish();
-        let step = sender.written(now);
+        let step = sender.written(&mut self.wire, now);
         self.effects.tell(&words);
         self.settled(&chain, next);
         self.carry_out(step, now, entropy);
@@ -109,7 +119,7 @@ impl Engine {
     /// The page that sends has sent everything, or rests. An answer to others, or to nobody, may be older than our
     /// question, or the question came before there was somebody to hear it.
     fn heard_of_flushes(&mut self, answered: &mut Reader, code: Option<Code>) {
-        self.resting = code.is_some();
+        self.resting = code == Some(Code::Retrying);
         let answered = core::iter::from_fn(|| answered.number()).any(|number| self.flushing == Some(number));
         if answered && self.is_stored() {
             self.tell_flushed(code);
@@ -132,8 +142,9 @@ impl Engine {
                 let chain = words.text();
                 let mut number = || words.number().unwrap_or(0);
                 let (top, rows, bytes) = (number(), number(), number());
+                let epoch = EpochId { number: number(), published: number() == 1 };
                 if let (Some(sender), Some(chain)) = (&mut self.sender, chain) {
-                    sender.stored(chain, words.number(), top, rows, bytes, now);
+                    sender.stored(chain, epoch, top, rows, bytes, now);
                     self.step(now, entropy);
                 }
             }
@@ -153,7 +164,9 @@ impl Engine {
             "opened" if self.sender.is_some() && !self.degraded => {
                 self.effects.survey(self.term);
             }
+            wire::META => self.wire.hear(&mut words, now),
             "drained" => self.heard_of_flushes(&mut words, None),
+            "apart" => self.heard_of_flushes(&mut words, Some(Code::EpochsApart)),
             "paused" => self.heard_of_flushes(&mut words, Some(Code::Retrying)),
             "reset" => self.forget(),
             "erased" => {
@@ -166,6 +179,8 @@ impl Engine {
 
     /// Gives a batch to the endpoint. Its answer is awaited unless the page is leaving.
     pub(super) fn deliver(&mut self, batch: Batch, exit: bool, now: u64) {
+        self.wire.take(batch.epoch.number, now);
+        self.tell_of_turn();
         let id = self.next_id();
         if !exit {
             self.awaited = id;
@@ -174,7 +189,7 @@ impl Engine {
         let mut meta = Object::default();
         meta.number("age_ms", now.saturating_sub(batch.newest)).text("chain", &batch.chain);
         meta.text("deployment", &self.recorder.config.deployment);
-        match batch.epoch {
+        match batch.epoch.public() {
             Some(epoch) => meta.number("epoch", epoch),
             None => meta.raw("epoch", "null"),
         };
@@ -188,7 +203,16 @@ impl Engine {
         self.effects.deliver(id, &batch.lines, &meta, exit);
     }
 
+    /// Before anything of it is sent.
+    fn tell_of_turn(&mut self) {
+        if let Some(record) = self.wire.take_unsaved() {
+            self.effects.tell(&Words::default().text(Some(wire::META)).text(Some(&record)).finish());
+            self.write(Vec::new(), &[(wire::META.into(), record)]);
+        }
+    }
+
     fn carry_out(&mut self, step: Step, now: u64, entropy: &mut dyn Entropy) {
+        self.tell_of_turn();
         match step {
             Step::Move { chain, epoch, key, record, rows } => {
                 // Only what this page wrote just now, in this epoch and for this visitor, may join what it writes next.
@@ -225,13 +249,7 @@ impl Engine {
     }
 
     /// The same in a lane of their own, which nobody goes on with.
-    fn move_apart(
-        &mut self,
-        rows: &[StoredRow],
-        epoch: Option<u64>,
-        record: (String, String),
-        entropy: &mut dyn Entropy,
-    ) {
+    fn move_apart(&mut self, rows: &[StoredRow], epoch: EpochId, record: (String, String), entropy: &mut dyn Entropy) {
         if let Some((lane, linked)) = self.recorder.relink_apart(rows, epoch, entropy) {
             self.write(linked, &[record, (lane.meta_key(), lane.save())]);
             self.chains.push((lane.head.chain, epoch));
@@ -245,9 +263,10 @@ impl Engine {
         let (word, code) = match sender {
             sender if sender.is_drained() && self.is_stored() => ("drained", None),
             sender if sender.is_paused() => ("paused", Some(Code::Retrying)),
+            sender if sender.is_held() => ("apart", Some(Code::EpochsApart)),
             _ => return,
         };
-        self.resting = code.is_some();
+        self.resting = code == Some(Code::Retrying);
         // What is in this page's memory concerns no other.
         if !self.degraded {
             let asked = core::mem::take(&mut self.asked);

@@ -1,6 +1,6 @@
 //! What the sender asks for.
 
-use crate::core::{chain::Hash, engine::Remove};
+use crate::core::{chain::Hash, engine::Remove, lane::EpochId};
 use crate::ports::StoredRow;
 use alloc::{string::String, vec::Vec};
 
@@ -35,8 +35,8 @@ pub enum Step {
     Move {
         /// The chain they are in.
         chain: String,
-        /// Its epoch, if it is a published one.
-        epoch: Option<u64>,
+        /// Its epoch.
+        epoch: EpochId,
         /// The record's key.
         key: String,
         /// The record's value.
@@ -55,8 +55,8 @@ pub enum Step {
 pub struct Batch {
     /// The chain they belong to.
     pub chain: String,
-    /// Its epoch, if it is a published one.
-    pub epoch: Option<u64>,
+    /// Its epoch.
+    pub epoch: EpochId,
     /// Their seqs, ascending.
     pub seqs: Vec<u64>,
     /// Their exact lines.
