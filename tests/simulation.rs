@@ -102,6 +102,19 @@ fn with_a_pepper_every_alias_comes_with_what_lifts_it() {
 }
 
 #[test]
+fn a_collector_gets_everything_once_though_the_disk_is_full_as_pages_are_left() {
+    let story = |world: &mut World| {
+        world.at_a_collector();
+        for at in 0..6 {
+            world.fill_disk(at % 2 == 1);
+            world.run(50);
+        }
+    };
+    let moved: u64 = seeds().step_by(5).map(|seed| run(seed, true, story).0).sum();
+    assert!(moved > 0 || seeds().count() < 100, "no event met another history of its chain");
+}
+
+#[test]
 fn in_the_audience_profile_no_chain_is_of_two_visits() {
     let most = AtomicUsize::new(0);
     for seed in seeds().step_by(20) {

@@ -9,6 +9,7 @@ use nymtrail::core::pepper;
 use nymtrail::core::pseudonym::{Kind, Salt};
 use nymtrail::core::recorder::{EventKind, Namespace};
 use nymtrail::core::row::Row;
+use nymtrail::core::settled::Settled;
 use nymtrail::core::stats::Stats;
 use nymtrail::core::verify::{Outcome, verify};
 use nymtrail::core::{chain::Hash, hex, json, merkle};
@@ -109,6 +110,13 @@ impl Store {
         self.metas.clone().into_iter().chain(tops).collect()
     }
 
+    /// Whether there is no hole before this row, such as a page leaves that dies on a full disk: what is behind is not sent.
+    fn is_linked(&self, (chain, seq): &(String, u64)) -> bool {
+        let settled = self.metas.get(&format!("settled/{chain}")).map(|saved| Settled::load(saved));
+        let first = settled.map_or(0, |settled| settled.first());
+        (first..=*seq).all(|seq| self.rows.contains_key(&(chain.clone(), seq)))
+    }
+
     fn chain(&self, chain: &str, from: u64) -> impl DoubleEndedIterator<Item = &String> {
         self.rows.range((chain.to_owned(), from)..=(chain.to_owned(), u64::MAX)).map(|(_, line)| line)
     }
@@ -165,6 +173,8 @@ pub struct World {
     /// The store as it was, and whether it has been brought back.
     backup: Option<Store>,
     restored: bool,
+    /// The endpoint tells histories of a chain apart, and takes no row without the one before.
+    tells_apart: bool,
     /// Every event, and whether it may be lost: captured by a page that died before it was stored.
     captured: Vec<String>,
     signed_in: u64,
@@ -212,6 +222,7 @@ impl World {
             late: Vec::new(),
             backup: None,
             restored: false,
+            tells_apart: false,
             captured: Vec::new(),
             signed_in: 0,
             excused: Vec::new(),
@@ -242,6 +253,16 @@ impl World {
     /// In the audience profile from here on, where nobody is identified.
     pub fn in_audience(&mut self) {
         self.config = "shop audience - - - 5 2000 1000 20 30".into();
+    }
+
+    /// At a collector from here on, with a profile that is not restored.
+    pub fn at_a_collector(&mut self) {
+        self.tells_apart = true;
+    }
+
+    /// The disk is full, or no longer.
+    pub fn fill_disk(&mut self, full: bool) {
+        self.full = full;
     }
 
     /// Time passes, and nothing happens.
@@ -492,9 +513,12 @@ impl World {
         }
     }
 
-    /// Not in this world: a disk that is full at the very moment a page is left. What went out with the page and was not
-    /// stored could then be a fork, which a collector refuses.
+    /// A disk that is full at the very moment a page is left is for endpoints that tell histories apart: what went out with
+    /// the page and was not stored may be another one.
     fn is_in_trouble(&self, at: usize) -> bool {
+        if self.tells_apart {
+            return false;
+        }
         let failed =
             |pending: &Pending| matches!(pending, Pending::Input(Input::Written(_, Err(StoreErrorKind::Quota))));
         self.pages[at].pending.iter().any(failed)
@@ -626,8 +650,8 @@ impl World {
         landing.sort_by_key(|(begun, ..)| *begun);
         for (_, left, failed, pending) in landing {
             if let Pending::Write(id, write, _) = pending {
-                // Not for a page that was left: see `is_in_trouble`.
-                let full = self.full && !write.add.is_empty() && !left;
+                // For a page that was left only at a collector: see `is_in_trouble`.
+                let full = self.full && !write.add.is_empty() && (!left || self.tells_apart);
                 failed.set(failed.get() || full);
                 let result = if full { Err(StoreErrorKind::Quota) } else { self.store.write(write) };
                 *pending = Pending::Input(Input::Written(*id, result));
@@ -686,11 +710,11 @@ impl World {
                 (None, _) => accepted(row.seq + 1).is_none_or(|after| after.links_to(Some(&row.link))),
             };
             // Whoever tells histories apart takes no row without the one before.
-            if self.restored && row.seq > 0 && accepted(row.seq - 1).is_none() && accepted(row.seq).is_none() {
+            if self.tells_apart && row.seq > 0 && accepted(row.seq - 1).is_none() && accepted(row.seq).is_none() {
                 letters.push('r');
                 continue;
             }
-            assert!(fits || self.restored, "{place:?} was sent in two versions");
+            assert!(fits || self.tells_apart, "{place:?} was sent in two versions");
             if fits {
                 self.accepted.entry(place).or_insert_with(|| line.clone());
             }
@@ -716,7 +740,7 @@ impl World {
     /// captured since and did not arrive is gone with it.
     pub fn back_up_or_restore(&mut self) {
         let Some(backup) = self.backup.take() else {
-            if !self.restored {
+            if !self.tells_apart {
                 self.land();
                 self.backup = Some(self.store.clone());
             }
@@ -729,18 +753,12 @@ impl World {
             self.release_all(at);
         }
         self.store = backup;
-        self.restored = true;
         self.requests.clear();
-        // What stands behind a hole, as the disk was full when it was copied, is not sent.
-        let mut last = None;
-        let mut kept = Vec::new();
-        for (place, line) in &self.store.rows {
-            let before = (place.0.clone(), place.1.wrapping_sub(1));
-            if place.1 == 0 || last == Some(&before) || self.accepted.contains_key(&before) {
-                last = Some(place);
-                kept.extend((!self.accepted.contains_key(place)).then(|| name_of(line)));
-            }
-        }
+        (self.restored, self.tells_apart) = (true, true);
+        let waiting = |(place, _): &(&(String, u64), &String)| !self.accepted.contains_key(*place);
+        let linked = |(place, _): &(&(String, u64), &String)| self.store.is_linked(place);
+        let kept = self.store.rows.iter().filter(waiting).filter(linked);
+        let kept: Vec<_> = kept.map(|(_, line)| name_of(line)).collect();
         let arrived: Vec<_> = self.accepted.values().map(|line| name_of(line)).collect();
         let lost = self.captured.iter().filter(|name| !kept.contains(name) && !arrived.contains(name));
         self.excused.extend(lost.cloned());
@@ -751,7 +769,7 @@ impl World {
         let Some(chain) = lines.first().and_then(|line| Row::parse(line)).map(|row| row.chain) else { return false };
         let here = self.store_of(at).chain(&chain, 0).next_back().and_then(|line| Row::parse(line)).map(|row| row.seq);
         let there = self.accepted.range((chain.clone(), 0)..=(chain, u64::MAX)).next_back().map(|((_, seq), _)| *seq);
-        self.restored && there > here
+        self.tells_apart && there > here
     }
 
     /// The root that goes with a batch is that of the chain's rows, up to the batch's last one, as the endpoint knows them.
@@ -762,7 +780,7 @@ impl World {
         };
         let Some(root) = meta["root"].as_str() else {
             // Only a chain that forked has none.
-            assert!(self.restored, "{last:?} goes without a root");
+            assert!(self.tells_apart, "{last:?} goes without a root");
             return;
         };
         assert_eq!(meta["size"].as_u64(), Some(last.seq + 1));
