@@ -67,6 +67,12 @@ const packaging = () => node('packaging/package.test.mjs')
 
 const e2e = (browser) => () => own('node', join('tests', 'e2e', 'run.mjs'), '--browser', browser)
 
+/** What needs no browser runs with Chromium alone. */
+const attack =
+  (browser, ...options) =>
+  () =>
+    own('node', join('tests', 'attack', 'run.mjs'), '--browser', browser, ...options)
+
 const sql = () => own(needTool('python3'), join('tests', 'sql', 'verify_with_sql.py'))
 
 /** The instances are those that the host tests left in target/tmp. */
@@ -116,6 +122,20 @@ export const stages = [
   },
   { name: 'e2e:chromium', title: 'End to end in Chromium', needs: ['build'], runner: 'plain', work: e2e('chromium') },
   { name: 'e2e:firefox', title: 'End to end in Firefox', needs: ['build'], runner: 'plain', work: e2e('firefox') },
+  {
+    name: 'attack:chromium',
+    title: 'Attacks in Chromium',
+    needs: ['build'],
+    runner: 'plain',
+    work: attack('chromium'),
+  },
+  {
+    name: 'attack:firefox',
+    title: 'Attacks in Firefox',
+    needs: ['build'],
+    runner: 'plain',
+    work: attack('firefox', '--no-host'),
+  },
   // It reads the events that the end-to-end tests exported from a browser.
   { name: 'sql', title: 'Verification in SQL', needs: ['build', 'e2e:chromium'], runner: 'plain', work: sql },
   { name: 'wasm:chromium', title: 'wasm-pack in Chromium', needs: ['tools'], runner: 'rust', work: chromium },

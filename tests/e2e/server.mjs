@@ -88,7 +88,9 @@ export async function openSite() {
   let underWay = 0
 
   const server = createServer(async (request, response) => {
-    const { url, method } = request
+    const { method } = request
+    // A proxy asks with the whole address.
+    const url = request.url.replace(site.origin, '')
     const path = url.split('?')[0]
     if (path.startsWith('/dist/')) return file(path.slice('/dist'.length), response)
     if (/^\/(page|plain)/.test(path)) return page(path, response)
@@ -121,7 +123,8 @@ export async function openSite() {
   })
 
   function page(path, response) {
-    const head = `<!doctype html><meta charset="utf-8"><title>${path.slice(1, 6)}</title>
+    // No icon: the browser would ask for one, and name the page's address.
+    const head = `<!doctype html><meta charset="utf-8"><title>${path.slice(1, 6)}</title><link rel="icon" href="data:,">
 <script>window.uncaught = []
 addEventListener('error', ({ message }) => uncaught.push(message))
 addEventListener('unhandledrejection', ({ reason }) => uncaught.push(String(reason)))

@@ -20,11 +20,26 @@ const options = {
   ignoreDefaultArgs: ['--disable-back-forward-cache'],
 }
 
+/** Everything through a proxy, also what is for this machine. */
+const proxied = (proxy) => [`--proxy-server=${proxy}`, '--proxy-bypass-list=<-loopback>']
+
 class ChromiumPage extends Page {
   constructor(page) {
     super(page)
     page.on('console', (message) => this.console.push({ type: message.type(), text: message.text() }))
     page.on('pageerror', (error) => this.errors.push(String(error?.message ?? error)))
+  }
+
+  /** What the page's scripts still hold once garbage is collected, in V8's format. */
+  async heap() {
+    const control = await this.page.context().newCDPSession(this.page)
+    const chunks = []
+    control.on('HeapProfiler.addHeapSnapshotChunk', ({ chunk }) => chunks.push(chunk))
+    // What the first round finalises, the next ones collect.
+    for (let round = 0; round < 3; round++) await control.send('HeapProfiler.collectGarbage')
+    await control.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false })
+    await control.detach()
+    return JSON.parse(chunks.join(''))
   }
 
   viewport(width, height) {
@@ -72,12 +87,16 @@ class ChromiumProfile {
   }
 }
 
-/** A browser whose profiles are gone with them. */
-export async function launch() {
-  const browser = await chromium.launch(options)
+/**
+ * A browser whose profiles are gone with them.
+ * @param proxy host and port that everything goes through
+ * @param locale such as `tr-TR`, for the scripts of pages
+ */
+export async function launch({ proxy, locale } = {}) {
+  const browser = await chromium.launch({ ...options, args: [...options.args, ...(proxy ? proxied(proxy) : [])] })
   return {
     version: `Chromium ${browser.version()}`,
-    profile: async () => new ChromiumProfile(await browser.newContext()),
+    profile: async () => new ChromiumProfile(await browser.newContext({ ...(locale && { locale }) })),
     close: () => browser.close(),
   }
 }

@@ -14,6 +14,26 @@ const options = {
   defaultViewport: { width: 1280, height: 720 },
 }
 
+/** Everything through a proxy, also what is for this machine. */
+function proxied(proxy) {
+  const [host, port] = proxy.split(':')
+  return {
+    'network.proxy.type': 1,
+    'network.proxy.http': host,
+    'network.proxy.http_port': Number(port),
+    'network.proxy.ssl': host,
+    'network.proxy.ssl_port': Number(port),
+    'network.proxy.no_proxies_on': '',
+    'network.proxy.allow_hijacking_localhost': true,
+  }
+}
+
+/** The language that pages speak; no language pack is needed for that. */
+const speaking = (locale) => ({
+  prefs: { 'intl.regional_prefs.use_os_locales': true, 'intl.accept_languages': locale },
+  env: { ...process.env, LANG: `${locale.replace('-', '_')}.UTF-8`, LC_ALL: `${locale.replace('-', '_')}.UTF-8` },
+})
+
 class FirefoxPage extends Page {
   constructor(page) {
     super(page)
@@ -28,6 +48,11 @@ class FirefoxPage extends Page {
       if (text.startsWith('Content-Security-Policy:')) this.console.push({ type: 'error', text })
       else this.errors.push(text)
     })
+  }
+
+  /** Nothing says what the page's scripts still hold. */
+  heap() {
+    return undefined
   }
 
   viewport(width, height) {
@@ -77,10 +102,14 @@ class FirefoxProfile {
 /**
  * A browser whose profiles are gone with them.
  * @param idle how long a service worker may be idle before it is stopped, in ms; by itself 30 s
+ * @param proxy host and port that everything goes through
+ * @param locale such as `tr-TR`
  */
-export async function launch({ idle } = {}) {
-  const prefs = ['idle_timeout', 'idle_extended_timeout'].map((name) => [`dom.serviceWorkers.${name}`, idle])
-  const browser = await puppeteer.launch({ ...options, ...(idle && { extraPrefsFirefox: Object.fromEntries(prefs) }) })
+export async function launch({ idle, proxy, locale } = {}) {
+  const { prefs, env } = locale ? speaking(locale) : {}
+  const idles = ['idle_timeout', 'idle_extended_timeout'].map((name) => [`dom.serviceWorkers.${name}`, idle])
+  const extraPrefsFirefox = { ...(idle && Object.fromEntries(idles)), ...(proxy && proxied(proxy)), ...prefs }
+  const browser = await puppeteer.launch({ ...options, extraPrefsFirefox, ...(env && { env }) })
   return {
     version: (await browser.version()).replace('/', ' '),
     async profile() {

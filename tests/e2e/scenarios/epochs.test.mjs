@@ -2,12 +2,11 @@
 import assert from 'node:assert/strict'
 import { sleep, until } from '../browsers/page.mjs'
 import { openCollector } from '../collector.mjs'
-import { commitment, document, epochOf, pseudonym } from '../epochs.mjs'
-import { assertAddsUp, begin, exportOf, names, scenario, statsOf, track, verdictOf } from '../scenario.mjs'
+import { document, epochOf, pseudonym } from '../epochs.mjs'
+import { assertAddsUp, begin, exportOf, names, scenario, statsOf, track } from '../scenario.mjs'
 import { HANG } from '../server.mjs'
 
 const SALT = '5a'.repeat(32)
-const OTHER = 'c3'.repeat(32)
 const quiet = { acknowledgeGuessable: true }
 
 /** Identifiers as pages pass them, with their one spelling. */
@@ -115,46 +114,6 @@ for (const [name, answer, warning] of [
     assert.deepEqual(codes, [...new Set(codes)])
     if (warning) assert.ok(codes.includes(warning), codes.join(' '))
   })
-
-scenario('another salt for the same epoch is refused, also by a later page', async ({ site, profile }) => {
-  let salt = SALT
-  site.answer = ({ path }) => (path === '/epochs' ? { body: document(salt) } : {})
-  const page = await profile.open(site.url('/page'))
-  await begin(page, { ...quiet, salt: '/epochs' })
-  await page.evaluate(() => {
-    globalThis.trail.identify('ada@example.org')
-    globalThis.trail.track('first')
-  })
-  await until(() => names(site.taken()).includes('first'), 'delivered')
-  salt = OTHER
-  await page.reload()
-  await page.until(() => 'createTrail' in globalThis)
-  await begin(page, { ...quiet, salt: '/epochs' })
-  await page.evaluate(() => {
-    globalThis.trail.identify('ada@example.org')
-    globalThis.trail.track('second')
-  })
-  await until(() => names(site.taken()).includes('second'), 'delivered')
-  assert.ok(page.warnings().includes('epochs_commitment'), page.warnings().join(' '))
-  const wrong = pseudonym({ salt: OTHER, epoch: epochOf(Date.now()), type: 'email', canonical: 'ada@example.org' })
-  for (const { body } of (await exportOf(page)).rows)
-    assert.ok(!body.includes(wrong), 'the salt of one visitor alone is not used')
-  for (const { body } of site.batches()) assert.ok(!body.includes(wrong))
-  assert.equal((await verdictOf(page)).verdict, 'holds')
-})
-
-scenario('a pin decides about the very first document', async ({ site, profile }) => {
-  site.answer = ({ path }) => (path === '/epochs' ? { body: document(OTHER) } : {})
-  const page = await profile.open(site.url('/page'))
-  await begin(page, { ...quiet, salt: '/epochs', pin: commitment(epochOf(Date.now()), SALT) })
-  await page.evaluate(() => {
-    globalThis.trail.identify('ada@example.org')
-    globalThis.trail.track('did')
-  })
-  await until(() => names(site.taken()).includes('did'), 'delivered')
-  assert.ok(page.warnings().includes('epochs_commitment'))
-  for (const { body } of (await exportOf(page)).rows) assert.ok(!body.includes('p1.'))
-})
 
 scenario('calls wait for a slow document, and then carry pseudonyms', async ({ site, profile }) => {
   site.answer = ({ path }) => (path === '/epochs' ? { body: document(SALT), delay: 1000 } : {})
