@@ -2,6 +2,7 @@
 
 mod erase;
 mod evidence;
+mod subject;
 mod verify;
 mod witness;
 
@@ -12,6 +13,7 @@ use crate::forms::Failure;
 use crate::keys::{self, Signer};
 use crate::log::LogConfig;
 use crate::prove;
+use crate::retention::Keep;
 use crate::serve::{self, Config, Origins};
 use crate::signing::NoteSigner;
 use crate::store::{DEFAULT_DEPLOYMENT, Expected, Store};
@@ -58,6 +60,9 @@ enum Command {
     /// Erase events: body and salt go, the commitment stays, and the erasure is logged in the operator's own chain
     #[command(after_help = erase::EXAMPLES)]
     Erase(erase::Args),
+    /// What is here of one person, by pseudonyms: export it, or erase it
+    #[command(after_help = subject::EXAMPLES)]
+    Subject(subject::Args),
     /// State what the store has now, signed: of every chain how long it is and the root of its tree
     Statement(evidence::StatementArgs),
     /// Look for contradictions among receipts and statements, and write a small file that proves one
@@ -110,6 +115,9 @@ struct ServeArgs {
     /// Let the demo page read rows and damage one; loopback addresses only
     #[arg(long)]
     demo: bool,
+    /// Erase events after so long, such as 25mo: a number and d, mo or y [default: they are kept]
+    #[arg(long, value_name = "TIME")]
+    keep: Option<Keep>,
     /// The folder of the collector's own log, which is served under /log/ [default: the store's name and `.log`]
     #[arg(long, value_name = "DIR")]
     log: Option<PathBuf>,
@@ -174,6 +182,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Witness(args) => witness::run(&args).map(|()| 0),
         Command::Prove(args) => run_prove(&args).map(|()| 0),
         Command::Erase(args) => erase::run(&args).map(|()| 0),
+        Command::Subject(args) => subject::run(&args).map(|()| 0),
         Command::Export(args) => Store::read(&args.db)
             .and_then(|store| export(&store, args.chain.as_deref(), io::BufWriter::new(io::stdout().lock())))
             .map(|()| 0),
@@ -198,6 +207,7 @@ fn run_serve(args: ServeArgs) -> Result<(), Code> {
         max_body: args.max_body,
         www: args.www,
         demo: args.demo,
+        keep: args.keep,
         log: Some(LogConfig {
             dir: args.log.unwrap_or_else(|| keys::beside(&args.store.db, ".log")),
             needed: args.witnesses_needed.unwrap_or(witnesses.len()),
