@@ -3,6 +3,7 @@
 mod erase;
 mod evidence;
 mod pepper;
+mod subject;
 mod verify;
 mod witness;
 
@@ -15,6 +16,7 @@ use crate::log::LogConfig;
 use crate::peppers::Peppers;
 use crate::prove;
 use crate::pseudonyms;
+use crate::retention::Keep;
 use crate::serve::{self, Config, Origins};
 use crate::signing::NoteSigner;
 use crate::store::{DEFAULT_DEPLOYMENT, Expected, Store};
@@ -61,6 +63,9 @@ enum Command {
     /// Erase events: body and salt go, the commitment stays, and the erasure is logged in the operator's own chain
     #[command(after_help = erase::EXAMPLES)]
     Erase(erase::Args),
+    /// What is here of one person, by pseudonyms: export it, or erase it
+    #[command(after_help = subject::EXAMPLES)]
+    Subject(subject::Args),
     /// State what the store has now, signed: of every chain how long it is and the root of its tree
     Statement(evidence::StatementArgs),
     /// Look for contradictions among receipts and statements, and write a small file that proves one
@@ -117,6 +122,9 @@ struct ServeArgs {
     /// [default file: the store's name and `.pepper`]
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     pepper: Option<Option<PathBuf>>,
+    /// Erase events after so long, such as 25mo: a number and d, mo or y [default: they are kept]
+    #[arg(long, value_name = "TIME")]
+    keep: Option<Keep>,
     /// The folder of the collector's own log, which is served under /log/ [default: the store's name and `.log`]
     #[arg(long, value_name = "DIR")]
     log: Option<PathBuf>,
@@ -190,6 +198,7 @@ pub fn run(cli: Cli) -> u8 {
         Command::Witness(args) => witness::run(&args).map(|()| 0),
         Command::Prove(args) => run_prove(&args).map(|()| 0),
         Command::Erase(args) => erase::run(&args).map(|()| 0),
+        Command::Subject(args) => subject::run(&args).map(|()| 0),
         Command::Export(args) => run_export(&args).map(|()| 0),
         Command::Keys(KeysCommand::Show { db, pepper }) => {
             Store::read(&db).and_then(|store| show_keys(&store, &db, pepper)).map(|()| 0)
@@ -219,6 +228,7 @@ fn run_serve(args: ServeArgs) -> Result<(), Code> {
         www: args.www,
         demo: args.demo,
         peppers: pepper.map(|file| pepper::open(file, &store)).transpose()?,
+        keep: args.keep,
         log: Some(LogConfig {
             dir: args.log.unwrap_or_else(|| keys::beside(&args.store.db, ".log")),
             needed: args.witnesses_needed.unwrap_or(witnesses.len()),

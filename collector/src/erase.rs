@@ -1,22 +1,26 @@
 //! Erasure on the store: the event and its salt go, the commitment stays, so that the chain, its receipts and its proofs still
-//! hold. Each erased row is logged in the [operator's own chain](crate::operator), in the same transaction.
+//! hold. What is erased is logged in the [operator's own chain](crate::operator), in the same transaction.
 
 use crate::error::Code;
 use crate::keys::Signer;
-use crate::operator::{self, Erasure};
+pub use crate::operator::Place;
+use crate::operator::{self, DEVICE};
 use crate::prove::find_chain;
 use crate::store::{Store, read_row};
+use nymtrail::core::chain::token_hash;
+use nymtrail::core::hex;
 use nymtrail::core::json::{self, Value};
 use nymtrail::core::opening::closes;
 use nymtrail::core::row::Row;
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use std::collections::HashSet;
 
 /// What is to be erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// Every event that holds this pseudonym, or the id of a device or a visit, as one of its values; or whose alias stands
-    /// for this pseudonym of the second level.
-    Pseudonym(String),
+    /// Every event that holds one of these pseudonyms, or ids of devices or visits, as one of its values; or whose alias stands
+    /// for one of these of the second level.
+    Pseudonyms(Vec<String>),
     /// The events of the chain whose id begins so. Its first row and its closing one are none and stay: the keys in them say
     /// who signed the chain, and who goes on with it.
     Chain(String),
@@ -35,17 +39,11 @@ impl Which {
 /// What pseudonyms of the second level begin with. No event holds one.
 const SECOND: &str = "p2.";
 
-/// A place in a chain.
-pub type Place = (String, u64);
-
 /// What is there to be erased: rows that have their event, or their salt still.
 ///
 /// # Errors
 /// `no_chain`, `ambiguous_chain`, `operator_chain`; `malformed_row` for numbers that no row can have; `unavailable`.
 pub fn find(store: &Store, which: &Which) -> Result<Vec<Place>, Code> {
-    if matches!(which, Which::Pseudonym(text) if text.starts_with(SECOND)) && !store.has_table("pseudonyms")? {
-        return Ok(Vec::new());
-    }
     find_in(store.db(), &resolve(store, which)?)
 }
 
@@ -67,18 +65,80 @@ pub fn erase(store: &mut Store, signer: &Signer, which: &Which, why: &str, now: 
     let deployment = store.deployment.clone();
     store.write(|tx| {
         let rows = find_in(tx, &which)?;
-        let mut find =
-            tx.prepare("SELECT chain, seq, t, gprev, salt, body, bc, link FROM events WHERE chain = ? AND seq = ?")?;
-        let mut erase = tx.prepare("UPDATE events SET salt = NULL, body = NULL, bc = ? WHERE chain = ? AND seq = ?")?;
-        for (chain, seq) in &rows {
-            let row = find.query_row(params![chain, seq], read_row)??;
-            erase.execute(params![row.commitment(), chain, seq])?;
-        }
-        let record = |(chain, seq): &Place| Erasure { chain: chain.clone(), seq: *seq, why: why.into() };
-        let records: Vec<_> = rows.iter().map(record).collect();
-        let receipt = operator::record(tx, signer, &deployment, &records, now)?;
+        let receipt = erase_rows(tx, signer, &deployment, &rows, why, now)?;
         Ok(Erased { rows, receipt })
     })
+}
+
+/// Erases the chain whose device asks for it: whoever has the token whose hash the chain's first row holds. No row of it is
+/// taken any more, as what was on its way must not come behind its erasure; so that there is nothing to erase yet may be. The
+/// store's files are rewritten [later](is_due), since anybody who has a token could ask for that without end.
+///
+/// # Errors
+/// `wrong_token`; `unavailable`.
+pub fn erase_by_token(
+    tx: &Transaction,
+    signer: &Signer,
+    deployment: &str,
+    (chain, token): (&str, &str),
+    now: u64,
+) -> Result<Vec<Place>, Code> {
+    let first: Option<Option<String>> = tx
+        .query_row("SELECT body FROM events WHERE chain = ? ORDER BY seq LIMIT 1", [chain], |row| row.get(0))
+        .optional()?;
+    if let Some(body) = first {
+        let opening = body.as_deref().and_then(json::parse);
+        let expected = opening.as_ref().and_then(|opening| opening.get("et")).and_then(Value::as_text);
+        if expected != Some(token_hash(token).hex().as_str()) {
+            return Err(Code::WrongToken);
+        }
+    }
+    tx.execute(
+        "INSERT INTO chains VALUES (?, NULL, ?) ON CONFLICT (chain) DO UPDATE SET refused = excluded.refused",
+        params![chain, Code::ChainErased.as_str()],
+    )?;
+    let rows = find_in(tx, &Which::Chain(chain.into()))?;
+    erase_rows(tx, signer, deployment, &rows, DEVICE, now)?;
+    Ok(rows)
+}
+
+/// Whether that may be a token: 16 bytes in hex.
+pub fn is_token(text: &str) -> bool {
+    hex::is_hex(text, 32)
+}
+
+/// Erases these rows, which are there, and logs it. Returns the log's receipt.
+pub(crate) fn erase_rows(
+    tx: &Transaction,
+    signer: &Signer,
+    deployment: &str,
+    rows: &[Place],
+    why: &str,
+    now: u64,
+) -> Result<Option<String>, Code> {
+    let mut find =
+        tx.prepare_cached("SELECT chain, seq, t, gprev, salt, body, bc, link FROM events WHERE chain = ? AND seq = ?")?;
+    let mut erase =
+        tx.prepare_cached("UPDATE events SET salt = NULL, body = NULL, bc = ? WHERE chain = ? AND seq = ?")?;
+    for (chain, seq) in rows {
+        let row = find.query_row(params![chain, seq], read_row)??;
+        erase.execute(params![row.commitment(), chain, seq])?;
+    }
+    if !rows.is_empty() {
+        tx.execute("INSERT OR REPLACE INTO settings VALUES (?, 'due')", [FORGET])?;
+    }
+    operator::record(tx, signer, deployment, &operator::erasures(rows, why), now)
+}
+
+/// The setting that says that something was erased since the store's files were rewritten.
+const FORGET: &str = "forget";
+
+/// Whether [`forget`] has something to do.
+///
+/// # Errors
+/// `unavailable`.
+pub fn is_due(db: &Connection) -> Result<bool, Code> {
+    Ok(db.prepare("SELECT 1 FROM settings WHERE name = ?")?.exists([FORGET])?)
 }
 
 /// Rewrites the store's files, so that no byte of what was erased is left in them. That takes about a second for each 100 MB,
@@ -98,6 +158,7 @@ pub fn forget(store: &Store) -> Result<(), Code> {
             done => done?,
         }
         if store.empty_log()? {
+            store.db().execute("DELETE FROM settings WHERE name = ?", [FORGET])?;
             return Ok(());
         }
     }
@@ -114,7 +175,7 @@ fn resolve(store: &Store, which: &Which) -> Result<Which, Code> {
         if operator::ids(store.db())?.contains(&chain) { Err(Code::OperatorChain) } else { Ok(chain) }
     };
     Ok(match which {
-        Which::Pseudonym(pseudonym) => Which::Pseudonym(pseudonym.clone()),
+        Which::Pseudonyms(pseudonyms) => Which::Pseudonyms(pseudonyms.clone()),
         Which::Chain(beginning) => Which::Chain(whole(beginning)?),
         Which::Row(beginning, seq) => Which::Row(whole(beginning)?, *seq),
     })
@@ -122,14 +183,19 @@ fn resolve(store: &Store, which: &Which) -> Result<Which, Code> {
 
 fn find_in(db: &Connection, which: &Which) -> Result<Vec<Place>, Code> {
     let (condition, value, seq) = match which {
-        Which::Pseudonym(second) if second.starts_with(SECOND) => {
-            ("?2 = 0 AND (chain, seq) IN (SELECT chain, seq FROM pseudonyms WHERE pseudonym = ?1)", second.clone(), 0)
-        }
-        Which::Pseudonym(pseudonym) => ("instr(body, ?1) > 0 AND ?2 = 0", format!("\"{pseudonym}\""), 0),
+        // All of them are in bodies as texts; which are there is seen once a body is read.
+        Which::Pseudonyms(pseudonyms) => match pseudonyms.as_slice() {
+            [only] if !only.starts_with(SECOND) => ("instr(body, ?1) > 0 AND ?2 = 0", format!("\"{only}\""), 0),
+            _ => ("?1 = '' AND ?2 = 0", String::new(), 0),
+        },
         Which::Chain(chain) => ("chain = ?1 AND seq > ?2", chain.clone(), 0),
         Which::Row(chain, seq) => ("chain = ?1 AND seq = ?2", chain.clone(), *seq),
     };
     let operator = operator::ids(db)?;
+    let lifted = match which {
+        Which::Pseudonyms(pseudonyms) => lifted(db, pseudonyms)?,
+        _ => HashSet::new(),
+    };
     let mut statement = db.prepare(&format!(
         "SELECT chain, seq, t, gprev, salt, body, bc, link FROM events
          WHERE (body IS NOT NULL OR salt IS NOT NULL) AND {condition} ORDER BY chain, seq"
@@ -139,8 +205,10 @@ fn find_in(db: &Connection, which: &Which) -> Result<Vec<Place>, Code> {
     while let Some(row) = rows.next()? {
         let row = read_row(row)??;
         let matches = match which {
-            Which::Pseudonym(second) if second.starts_with(SECOND) => true,
-            Which::Pseudonym(pseudonym) => holds(&row, pseudonym) && !operator.contains(&row.chain),
+            Which::Pseudonyms(pseudonyms) => {
+                (holds(&row, pseudonyms) && !operator.contains(&row.chain))
+                    || lifted.contains(&(row.chain.clone(), row.seq))
+            }
             Which::Chain(_) => row.body.as_deref().is_none_or(|body| closes(body).is_none()),
             Which::Row(..) => true,
         };
@@ -151,19 +219,43 @@ fn find_in(db: &Connection, which: &Which) -> Result<Vec<Place>, Code> {
     Ok(found)
 }
 
-/// Whether a value in the body is just this text, however deep.
-fn holds(row: &Row, text: &str) -> bool {
-    fn is_in(value: &Value, text: &str) -> bool {
-        value.as_text() == Some(text)
-            || value.items().iter().any(|item| is_in(item, text))
-            || value.entries().iter().any(|(_, value)| is_in(value, text))
+/// The places of the events whose alias stands for one of these pseudonyms of the second level.
+fn lifted(db: &Connection, pseudonyms: &[String]) -> Result<HashSet<Place>, Code> {
+    let mut places = HashSet::new();
+    // A store that no collector with a pepper has had in hand has no such table.
+    if !db.table_exists(None::<&str>, "pseudonyms")? {
+        return Ok(places);
     }
-    row.body.as_deref().and_then(json::parse).is_some_and(|body| is_in(&body, text))
+    for second in pseudonyms.iter().filter(|pseudonym| pseudonym.starts_with(SECOND)) {
+        let mut statement = db.prepare_cached("SELECT chain, seq FROM pseudonyms WHERE pseudonym = ?")?;
+        for place in statement.query_map([second], |row| Ok((row.get(0)?, row.get(1)?)))? {
+            places.insert(place?);
+        }
+    }
+    Ok(places)
+}
+
+/// Whether a value in the body is just one of these texts, however deep.
+fn holds(row: &Row, texts: &[String]) -> bool {
+    fn is_in(value: &Value, texts: &[String]) -> bool {
+        value.as_text().is_some_and(|text| texts.iter().any(|other| other == text))
+            || value.items().iter().any(|item| is_in(item, texts))
+            || value.entries().iter().any(|(_, value)| is_in(value, texts))
+    }
+    row.body.as_deref().and_then(json::parse).is_some_and(|body| is_in(&body, texts))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_have_a_form() {
+        assert!(is_token(&"0f".repeat(16)));
+        for wrong in ["", &"0F".repeat(16), &"0f".repeat(32), &"x".repeat(32)] {
+            assert!(!is_token(wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn pseudonyms_and_ids_have_a_form() {

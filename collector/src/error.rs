@@ -44,6 +44,10 @@ codes! {
     MalformedGzip = "malformed_gzip", Some(400), "the gzip data is damaged or cut short; compress it again, or do without";
     /// A batch for somebody else.
     WrongDeployment = "wrong_deployment", Some(403), "this collector serves another deployment; compare the name in createTrail() with --deployment";
+    /// An erasure that is not the documented JSON object.
+    MalformedErasure = "malformed_erasure", Some(400), "the body is not an erasure; send a JSON object with chain and token";
+    /// A token that is not the chain's.
+    WrongToken = "wrong_token", Some(403), "this is not the token that the chain's first row has the hash of, or it has none; nothing was erased";
     /// A path that leads nowhere.
     NotFound = "not_found", Some(404), "there is nothing at this path; batches go to POST /v1/batch";
     /// A known path with another method.
@@ -79,6 +83,9 @@ codes! {
     /// Another row holds this place in the chain.
     Fork = "fork", Some(409), "another row holds this place in the chain; start a new chain and send these events there";
 
+    /// A row of a chain that its device had erased.
+    ChainErased = "chain_erased", Some(207), "this chain was erased as its device asked; no row of it is taken any more, so give its events up";
+
     // One checkpoint of a device. The rows beside it are taken as without it.
     /// A checkpoint that isn't one of a chain of this deployment.
     MalformedCheckpoint = "malformed_checkpoint", Some(200), "this is no checkpoint of a chain of this deployment; the rows beside it were judged without it";
@@ -113,6 +120,10 @@ codes! {
     AmbiguousChain = "ambiguous_chain", None, "several chains begin with that; give more digits of the id";
     /// A row that is not in the store.
     NoRow = "no_row", None, "the chain has no row with that seq";
+    /// An export of nothing.
+    NothingHeld = "nothing_held", None, "no event here holds that: it was never here, was erased, or has a pseudonym of another epoch";
+    /// A time that is over for everything.
+    AllDue = "all_due", None, "everything here is older than that, which may be the fault of this machine's clock; look at it, and if it is right add --all";
     /// An erasure of nothing.
     NothingToErase = "nothing_to_erase", None, "no event here matches, or it was erased before; the store's files were rewritten all the same";
     /// An erasure of the log of erasures.

@@ -7,7 +7,7 @@
 use crate::device::CheckpointAnswer;
 use crate::epochs;
 use crate::error::Code;
-use crate::operator::{ARRIVED, Erasure};
+use crate::operator::{self, ARRIVED, Erasure};
 use crate::peppers::Pepper;
 use crate::pseudonyms::{self, Lifted, Veil};
 use crate::rows::{self, Claim};
@@ -226,8 +226,8 @@ pub fn take(db: &Connection, batch: &Batch) -> Result<Answer, Code> {
 pub fn came_erased(batch: &Batch, answer: &Answer) -> Vec<Erasure> {
     let added = batch.rows.iter().zip(&answer.results).filter(|(_, result)| result.outcome == Ok(Taken::Stored));
     let erased = added.filter_map(|(row, _)| row.as_ref().ok()).filter(|row| row.body.is_none());
-    let record = |row: &Row| Erasure { chain: row.chain.clone(), seq: row.seq, why: ARRIVED.into() };
-    erased.map(record).collect()
+    let places: Vec<_> = erased.map(|row| (row.chain.clone(), row.seq)).collect();
+    operator::erasures(&places, ARRIVED)
 }
 
 fn take_row(db: &Connection, batch: &Batch, row: &Row, forked: Option<&Row>) -> Result<Result<Taken, Code>, Code> {
@@ -265,7 +265,8 @@ fn take_chain(db: &Connection, batch: &Batch, row: &Row) -> Result<Result<(), Co
     let known: Option<(Option<u64>, Option<String>)> =
         find.query_row([&row.chain], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     if let Some((_, Some(word))) = known {
-        let refused = [Code::WrongDeployment, Code::UnknownEpoch].into_iter().find(|code| code.as_str() == word);
+        let known = [Code::WrongDeployment, Code::UnknownEpoch, Code::ChainErased];
+        let refused = known.into_iter().find(|code| code.as_str() == word);
         return Ok(Err(refused.unwrap_or(Code::Internal)));
     }
     let genesis = if row.seq == 0 { check_genesis(batch, row) } else { Ok(()) };

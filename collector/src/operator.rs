@@ -21,6 +21,22 @@ use rusqlite::{Connection, OptionalExtension, params};
 const SETTING: &str = "operator";
 /// Why a row is erased that came so: the browser gave the event up and sent its place alone.
 pub const ARRIVED: &str = "arrived";
+/// Why a row is erased whose device asked for it, with the chain's token.
+pub const DEVICE: &str = "device";
+
+/// A place in a chain.
+pub type Place = (String, u64);
+
+/// Records of the erasure of these rows: one for all that follow each other in their chain.
+pub fn erasures(rows: &[Place], why: &str) -> Vec<Erasure> {
+    let mut rows: Vec<&Place> = rows.iter().collect();
+    rows.sort_unstable();
+    let of_range = |range: &[&Place]| {
+        let ((chain, seq), (_, to)) = (range.first()?, range.last()?);
+        Some(Erasure { chain: chain.clone(), seq: *seq, to: *to, why: why.into() })
+    };
+    rows.chunk_by(|(chain, seq), (other, next)| chain == other && seq + 1 == *next).filter_map(of_range).collect()
+}
 
 /// Whether that may be a reason: 1 to 32 of `a-z 0-9 _ -`, so that nobody writes down who asked.
 pub fn is_reason(why: &str) -> bool {
@@ -37,7 +53,7 @@ pub fn ids(db: &Connection) -> Result<Vec<String>, Code> {
     Ok(found.optional()?.unwrap_or_default().split_whitespace().map(Into::into).collect())
 }
 
-/// Adds a record for each of these rows, and signs the chain as it is then. In the caller's transaction, so that no row is
+/// Adds these records, and signs the chain as it is then. In the caller's transaction, so that no row is
 /// erased without its record. Returns the receipt; `None` if there is nothing to record, or if the chain's rows are not those
 /// that were signed before. `now` is in ms since 1970.
 ///
@@ -121,6 +137,15 @@ fn random<const N: usize>() -> Result<[u8; N], Code> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_that_follow_each_other_are_one_record() {
+        let place = |chain: &str, seq| (chain.to_owned(), seq);
+        let rows = [place("b", 1), place("a", 4), place("a", 2), place("a", 3), place("a", 6)];
+        let found = erasures(&rows, "art17");
+        let found: Vec<_> = found.iter().map(|record| (record.chain.as_str(), record.seq, record.to)).collect();
+        assert_eq!(found, [("a", 2, 4), ("a", 6, 6), ("b", 1, 1)]);
+    }
 
     #[test]
     fn a_reason_is_a_word() {

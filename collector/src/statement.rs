@@ -17,14 +17,14 @@
 
 use crate::error::Code;
 use crate::keys::Signer;
+use crate::operator::Erasure;
 use crate::store::{Store, read_row};
 use nymtrail::core::chain::Hash;
 use nymtrail::core::hex;
 use nymtrail::core::merkle::{self, CompactRange};
 use nymtrail::core::note::{Checkpoint, Note};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
-use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// How a statement begins.
@@ -134,15 +134,9 @@ pub fn last(db: &Connection) -> Result<u64, Code> {
 }
 
 fn lines(tx: &Transaction) -> Result<Vec<Line>, Code> {
-    #[derive(Deserialize)]
-    struct Record {
-        chain: String,
-        seq: u64,
-        x: String,
-    }
     let mut operators = tx.prepare("SELECT value FROM settings WHERE name = 'operator'")?;
     let operators: String = operators.query_row([], |row| row.get(0)).optional()?.unwrap_or_default();
-    let (mut recorded, mut erased) = (BTreeSet::new(), Vec::new());
+    let (mut records, mut erased) = (Vec::new(), Vec::new());
     let mut chains: BTreeMap<String, CompactRange> = BTreeMap::new();
     let mut rows = tx.prepare("SELECT chain, seq, t, gprev, salt, body, bc, link FROM events ORDER BY chain, seq")?;
     let mut rows = rows.query([])?;
@@ -156,22 +150,62 @@ fn lines(tx: &Transaction) -> Result<Vec<Line>, Code> {
         tree.append(leaf);
         match &row.body {
             None => erased.push((row.chain, row.seq)),
-            Some(body) if operators.contains(&row.chain) => {
-                let record = serde_json::from_str(body).ok().filter(|record: &Record| record.x == "erase");
-                recorded.extend(record.map(|record| (record.chain, record.seq)));
-            }
+            Some(body) if operators.contains(&row.chain) => records.extend(Erasure::parse(body)),
             Some(_) => {}
         }
     }
+    let recorded = Recorded::of(&records);
     let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for place in &erased {
-        let (erased, logged) = counts.entry(&place.0).or_default();
+    for (chain, seq) in &erased {
+        let (erased, logged) = counts.entry(chain).or_default();
         *erased += 1;
-        *logged += u64::from(recorded.contains(place));
+        *logged += u64::from(recorded.has(chain, *seq));
     }
     let line = |(chain, tree): (&String, &CompactRange)| {
         let (erased, recorded) = counts.get(chain.as_str()).copied().unwrap_or_default();
         Line { chain: chain.clone(), size: tree.size(), root: tree.root(), erased, recorded }
     };
     Ok(chains.iter().map(line).collect())
+}
+
+/// Which places have a record: of each chain ranges in order that have nothing in common.
+struct Recorded<'a>(BTreeMap<&'a str, Vec<(u64, u64)>>);
+
+impl<'a> Recorded<'a> {
+    fn of(records: &'a [Erasure]) -> Self {
+        let mut chains: BTreeMap<&str, Vec<(u64, u64)>> = BTreeMap::new();
+        for Erasure { chain, seq, to, .. } in records {
+            chains.entry(chain).or_default().push((*seq, *to));
+        }
+        for ranges in chains.values_mut() {
+            ranges.sort_unstable();
+            ranges.dedup_by(|next, before| {
+                let overlaps = next.0 <= before.1;
+                before.1 = if overlaps { before.1.max(next.1) } else { before.1 };
+                overlaps
+            });
+        }
+        Self(chains)
+    }
+
+    fn has(&self, chain: &str, seq: u64) -> bool {
+        let ranges = self.0.get(chain).map(Vec::as_slice).unwrap_or_default();
+        let at = ranges.partition_point(|(_, to)| *to < seq);
+        ranges.get(at).is_some_and(|(from, _)| *from <= seq)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_may_overlap() {
+        let record = |seq, to| Erasure { chain: "a".into(), seq, to, why: "art17".into() };
+        let records = [record(5, 5), record(1, 9), record(3, 3), record(12, u64::MAX)];
+        let recorded = Recorded::of(&records);
+        let found: Vec<_> = (0..14).filter(|seq| recorded.has("a", *seq)).collect();
+        assert_eq!(found, [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13]);
+        assert!(!recorded.has("b", 1));
+    }
 }

@@ -5,6 +5,7 @@
 //! link  = SHA256(0x00 "e1|" seq "|" t "|" prev "|" bc)     the RFC 9162 leaf hash of the entry
 //! gprev = SHA256("g1|" blind "|" head)                     prev of seq 0
 //! chain = link of seq 0
+//! et    = SHA256("t1|" token)                              in the body of seq 0
 //! ```
 //! All hashes are hashed and stored as lower-case hex of 32 bytes.
 
@@ -49,6 +50,11 @@ pub fn link(seq: u64, t: u64, prev: &str, commitment: &str) -> Hash {
 /// last link of this device's previous epoch, or [`NO_HEAD`].
 pub fn genesis_prev(blind: &str, head: &str) -> Hash {
     Hash::of(&["g1|", blind, "|", head])
+}
+
+/// What the first row of a chain says of its erasure token, 32 hex digits: whoever has that may have the chain erased.
+pub fn token_hash(token: &str) -> Hash {
+    Hash::of(&["t1|", token])
 }
 
 /// The writing end of one chain: knows the head, so that appending never has to read.

@@ -123,7 +123,9 @@ def malleated(der):  # the other signature that everybody can make of one: it is
 
 
 def operator(records, key=COLLECTOR):
-    bodies = [canonical({"chain": rows[0]["chain"], "seq": seq, "why": why, "x": "erase"}) for rows, seq, why in records]
+    """Each record is of one row, or of all from one to another: a pair."""
+    places = lambda seq: {"seq": seq} if isinstance(seq, int) else dict(zip(("seq", "to"), seq))
+    bodies = [canonical({"chain": rows[0]["chain"], "why": why, "x": "erase"} | places(seq)) for rows, seq, why in records]
     return chain(key, 90, bodies, opening="operator")
 
 
@@ -185,6 +187,15 @@ foreign = operator([(rows, 2, "art17"), (rows, 4, "retention")], Ed25519(8))
 case("a log by another key", erased(rows, 2, 4) + foreign, [note(Ed25519(8), foreign)] + logged[2:], verdict="holds",
      level="signed", erasures=none)
 case("a log without its last record", erased(rows, 2, 4) + log[:2], logged, verdict="truncated", erasures=none)
+
+spans = operator([(rows, (1, 4), "retention"), (rows, 3, "art17"), (rows, (3, 5), "device")])
+spanned = [note(COLLECTOR, spans), receipt(spans)]
+why = {"logged": 5, "unproven": 0, "not_erased": 0, "unchecked": 0, "why": ["device", "retention"]}
+case("erased and logged as ranges", erased(rows, 1, 2, 3, 4, 5) + spans, spanned, verdict="holds", erasures=why)
+case("a row beside a range", erased(rows, 1, 2, 3, 4, 5, 6) + spans, spanned, verdict="unproven",
+     erasures=why | {"unproven": 1, "first_unproven": 6})
+case("a row of a range is still here", erased(rows, 1, 2, 4, 5) + spans, spanned, verdict="not_erased",
+     erasures=why | {"logged": 4, "not_erased": 1, "first_not_erased": 3})
 
 blind, r, device = "5a" * 32, "6b" * 32, ES256(9)
 nx = lambda pk: hexsha(f"n1|{r}|{hexsha(pk)}")

@@ -40,6 +40,13 @@ impl Places {
         after.checked_sub(1).and_then(|at| self.0.get(at)).is_some_and(|(_, end)| seq <= *end)
     }
 
+    /// The parts of the ranges that lie between two places, both included.
+    fn within(&self, first: u64, last: u64) -> impl Iterator<Item = (u64, u64)> {
+        let from = self.0.partition_point(|(_, end)| *end < first);
+        let overlapping = self.0.iter().skip(from).take_while(move |(start, _)| *start <= last);
+        overlapping.map(move |(start, end)| (first.max(*start), last.min(*end))).filter(|(start, end)| start <= end)
+    }
+
     fn each(&self) -> impl Iterator<Item = u64> {
         self.0.iter().flat_map(|(start, end)| *start..=*end)
     }
@@ -59,6 +66,15 @@ struct Operator {
     key: [u8; 32],
     /// Its records, each with its own seq.
     records: Vec<(u64, Erasure)>,
+}
+
+/// A record, ordered by its first place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Logged<'a> {
+    first: u64,
+    last: u64,
+    number: usize,
+    why: &'a str,
 }
 
 /// What the rows say of erasures. Rows come ordered by chain, seq and link.
@@ -105,25 +121,30 @@ impl Scan {
         };
         let signed = |operator: &Operator| signed(&operator.id, &operator.key);
         let is_checked = must_be_logged && !keys.is_empty() || self.operators.iter().any(|it| signed(it).is_some());
-        // By place; of several records of one, the last counts.
-        let mut logged: Vec<(&str, u64, usize, &str)> = Vec::new();
+        // By chain and place, each with its number among all records.
+        let mut logged: Vec<(&str, Logged)> = Vec::new();
         for operator in &self.operators {
             let size = signed(operator).unwrap_or(0);
-            for (_, Erasure { chain, seq, why }) in operator.records.iter().filter(|(at, _)| *at < size) {
-                logged.push((chain, *seq, logged.len(), why));
+            for (_, Erasure { chain, seq, to, why }) in operator.records.iter().filter(|(at, _)| *at < size) {
+                logged.push((chain, Logged { first: *seq, last: *to, number: logged.len(), why }));
             }
         }
         logged.sort_unstable();
         let mut chains = BTreeMap::new();
         for places in &self.chains {
             let id = places.id.as_str();
-            let from = logged.partition_point(|(chain, ..)| *chain < id);
-            let log = logged.get(from..logged.partition_point(|(chain, ..)| *chain <= id)).unwrap_or_default();
+            let from = logged.partition_point(|(chain, _)| *chain < id);
+            let log = logged.get(from..logged.partition_point(|(chain, _)| *chain <= id)).unwrap_or_default();
             let mut found = Found::default();
+            let (mut ahead, mut open) = (log.iter().map(|(_, record)| record).peekable(), Vec::new());
             for seq in places.erased.each() {
-                let record = log.get(..log.partition_point(|(_, at, ..)| *at <= seq)).and_then(|until| until.last());
-                match record.filter(|(_, at, ..)| *at == seq) {
-                    Some((.., why)) => {
+                while let Some(record) = ahead.next_if(|record| record.first <= seq) {
+                    open.push(record);
+                }
+                open.retain(|record| record.last >= seq);
+                // Of several records of one place the last counts.
+                match open.iter().max_by_key(|record| record.number) {
+                    Some(Logged { why, .. }) => {
                         found.logged += 1;
                         if let Err(at) = found.why.binary_search_by(|known| known.as_str().cmp(why)) {
                             found.why.insert(at, (*why).into());
@@ -136,12 +157,14 @@ impl Scan {
                     None => found.unchecked += 1,
                 }
             }
-            let mut before = None;
-            for (_, seq, ..) in log.iter().filter(|(_, seq, ..)| places.whole.has(*seq)) {
-                // Several records of one place count as one.
-                found.not_erased += u64::from(before != Some(*seq));
-                before = Some(*seq);
-                found.first_not_erased.get_or_insert(*seq);
+            // Several records of one place count as one.
+            let mut next = 0;
+            for (_, Logged { first, last, .. }) in log {
+                for (from, to) in places.whole.within(next.max(*first), *last) {
+                    found.not_erased += to - from + 1;
+                    found.first_not_erased.get_or_insert(from);
+                }
+                next = next.max(last.saturating_add(1));
             }
             if found != Found::default() {
                 chains.insert(places.id.clone(), found);
@@ -257,6 +280,10 @@ mod tests {
         assert_eq!(places.0, [(0, 2), (5, 5), (7, 8)]);
         assert_eq!((0..10).filter(|seq| places.has(*seq)).collect::<Vec<_>>(), [0, 1, 2, 5, 7, 8]);
         assert_eq!(places.each().collect::<Vec<_>>(), [0, 1, 2, 5, 7, 8]);
+        let within = |first, last| places.within(first, last).collect::<Vec<_>>();
+        assert_eq!(within(0, u64::MAX), places.0);
+        assert_eq!((within(2, 7), within(3, 4), within(8, 8)), (vec![(2, 2), (5, 5), (7, 7)], vec![], vec![(8, 8)]));
+        assert_eq!(within(5, 3), []);
         for seq in [8, 7, 6, 5] {
             places.take_back(seq);
         }

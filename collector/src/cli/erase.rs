@@ -6,11 +6,12 @@ use crate::error::Code;
 use crate::keys::Signer;
 use crate::operator;
 use crate::peppers::State;
+use crate::retention::{self, Keep, RETENTION};
 use crate::serve::now_ms;
 use crate::store::{Expected, Store};
 use nymtrail::core::pepper::is_first;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub const EXAMPLES: &str = "The chain, its receipts and its proofs still verify afterwards; `nymtrail verify` compares the erased rows with the log.
 Nobody can write while the file is rewritten, about a second for each 100 MB. Backups, exports, and what browsers and other
@@ -19,24 +20,31 @@ services keep, are not within reach.
 Examples:
   nymtrail erase --pseudonym p1.0kjgA_5tMJc05lhIFTSs9Q --why art17 --dry-run
   nymtrail erase --chain 0d0624f6 --why art17
-  nymtrail erase --chain 0d0624f6 --seq 41 --why mistake";
+  nymtrail erase --chain 0d0624f6 --seq 41 --why mistake
+  nymtrail erase --older-than 25mo --dry-run";
 
 #[derive(Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("which").args(["pseudonym", "chain"]).required(true)))]
+#[command(group(clap::ArgGroup::new("which").args(["pseudonym", "chain", "older_than"]).required(true)))]
 pub struct Args {
-    /// Erase the events that hold this pseudonym, or the id of a device or a visit. Where there are peppers, a pseudonym of
-    /// the first level finds those of the second, for as long as its epoch's pepper is there
+    /// Erase the events that hold this pseudonym, or the id of a device or a visit; repeat it for several. Where there are
+    /// peppers, a pseudonym of the first level finds those of the second, for as long as its epoch's pepper is there
     #[arg(long, value_name = "P", value_parser = pseudonym)]
-    pseudonym: Option<String>,
+    pseudonym: Vec<String>,
     /// Erase the events of this chain; its id or the beginning of it. Row 0, which holds no event, stays
     #[arg(long, value_name = "CHAIN")]
     chain: Option<String>,
     /// Erase this row of the chain alone, also row 0
     #[arg(long, value_name = "SEQ", requires = "chain", conflicts_with = "pseudonym")]
     seq: Option<u64>,
-    /// Why, for the log: a word of a-z 0-9 _ -, such as `art17`. Don't name anybody
-    #[arg(long, value_name = "WORD", value_parser = reason)]
-    why: String,
+    /// Erase the events that came before this time, such as 25mo: d, mo or y, by the collector's receipts
+    #[arg(long, value_name = "TIME")]
+    older_than: Option<Keep>,
+    /// With --older-than, do so although everything is older
+    #[arg(long, conflicts_with_all = ["chain", "pseudonym"])]
+    all: bool,
+    /// Why, for the log: a word of a-z 0-9 _ -, such as `art17`. Don't name anybody [default with --older-than: retention]
+    #[arg(long, value_name = "WORD", value_parser = reason, required_unless_present = "older_than")]
+    why: Option<String>,
     /// Print what would be erased, and erase nothing
     #[arg(long)]
     dry_run: bool,
@@ -48,41 +56,65 @@ pub struct Args {
     pepper: Option<PathBuf>,
 }
 
-impl Args {
-    fn which(&self, store: &Store) -> Result<Which, Code> {
-        Ok(match (&self.pseudonym, &self.chain, self.seq) {
-            (Some(pseudonym), ..) => self.second(store, pseudonym)?.unwrap_or(Which::Pseudonym(pseudonym.clone())),
-            (None, chain, Some(seq)) => Which::Row(chain.clone().unwrap_or_default(), seq),
-            (None, chain, None) => Which::Chain(chain.clone().unwrap_or_default()),
-        })
-    }
-
-    /// The pseudonym of the second level that was made of one of the first, if it is in the store.
-    fn second(&self, store: &Store, first: &str) -> Result<Option<Which>, Code> {
-        let peppers = pepper::find(self.pepper.clone(), &self.db).filter(|_| is_first(first));
-        for line in peppers.map_or(Ok(Vec::new()), |peppers| peppers.lines())? {
-            if let State::Kept(pepper) = line.state {
-                let second = Which::Pseudonym(pepper.second(first));
-                if !erase::find(store, &second)?.is_empty() {
-                    return Ok(Some(second));
-                }
+/// Beside each pseudonym of the first level, those of the second that were made of it and are in the store.
+pub fn with_second(store: &Store, db: &Path, pepper: Option<PathBuf>, given: &[String]) -> Result<Vec<String>, Code> {
+    let mut pseudonyms = given.to_vec();
+    let Some(peppers) = pepper::find(pepper, db) else { return Ok(pseudonyms) };
+    for line in peppers.lines()? {
+        let State::Kept(pepper) = line.state else { continue };
+        for second in given.iter().filter(|first| is_first(first)).map(|first| pepper.second(first)) {
+            if !erase::find(store, &Which::Pseudonyms(vec![second.clone()]))?.is_empty() {
+                pseudonyms.push(second);
             }
         }
-        Ok(None)
     }
+    Ok(pseudonyms)
 }
 
 pub fn run(args: &Args) -> Result<(), Code> {
-    let reading = Store::read(&args.db)?; // makes none
-    let which = args.which(&reading)?;
+    let why = args.why.as_deref().unwrap_or(RETENTION);
+    let which = match (args.older_than, &args.chain, args.seq) {
+        (Some(keep), ..) => return older_than(args, keep, why),
+        (None, Some(chain), Some(seq)) => Which::Row(chain.clone(), seq),
+        (None, Some(chain), None) => Which::Chain(chain.clone()),
+        (None, None, _) => {
+            let reading = Store::read(&args.db)?; // makes none
+            Which::Pseudonyms(with_second(&reading, &args.db, args.pepper.clone(), &args.pseudonym)?)
+        }
+    };
+    carry_out(&args.db, &which, why, args.dry_run)
+}
+
+fn older_than(args: &Args, keep: Keep, why: &str) -> Result<(), Code> {
+    let (now, reading) = (now_ms(), Store::read(&args.db)?);
     if args.dry_run {
-        let rows = erase::find(&reading, &which)?;
-        return print(&format!("{}Would erase {}. Nothing was changed.\n", listed(&rows), counted(&rows)));
+        let count = retention::count_due(&reading, keep, now)?;
+        return print(&format!("Would erase {}. Nothing was changed.\n", events(count)));
+    }
+    if !args.all && retention::is_all_due(&reading, keep, now)? {
+        return Err(Code::AllDue);
     }
     drop(reading);
     let mut store = Store::open(&args.db, &Expected::default())?;
     let (signer, _) = Signer::open(&args.db, &store.deployment)?;
-    let done = erase::erase(&mut store, &signer, &which, &args.why, now_ms());
+    let count = retention::erase_due(&mut store, &signer, keep, why, now)?;
+    if erase::is_due(store.db())? {
+        erase::forget(&store)?;
+    }
+    print(&format!("Erased {}, and logged that in the operator's own chain.\n", events(count)))
+}
+
+/// Erases, and says what was erased.
+pub fn carry_out(db: &Path, which: &Which, why: &str, dry_run: bool) -> Result<(), Code> {
+    let reading = Store::read(db)?; // makes none
+    if dry_run {
+        let rows = erase::find(&reading, which)?;
+        return print(&format!("{}Would erase {}. Nothing was changed.\n", listed(&rows), counted(&rows)));
+    }
+    drop(reading);
+    let mut store = Store::open(db, &Expected::default())?;
+    let (signer, _) = Signer::open(db, &store.deployment)?;
+    let done = erase::erase(&mut store, &signer, which, why, now_ms());
     // Also if there is nothing left to erase: an earlier run may have been stopped before this.
     let forgotten = erase::forget(&store);
     let Erased { rows, receipt } = done?;
@@ -109,11 +141,14 @@ pub fn run(args: &Args) -> Result<(), Code> {
 fn counted(rows: &[Place]) -> String {
     let mut chains: Vec<_> = rows.iter().map(|(chain, _)| chain).collect();
     chains.dedup();
-    let events = if rows.len() == 1 { "1 event".into() } else { format!("{} events", rows.len()) };
-    match chains.len() {
-        1 => format!("{events} of 1 chain"),
-        n => format!("{events} of {n} chains"),
+    match (events(rows.len()), chains.len()) {
+        (events, 1) => format!("{events} of 1 chain"),
+        (events, n) => format!("{events} of {n} chains"),
     }
+}
+
+fn events(count: usize) -> String {
+    if count == 1 { "1 event".into() } else { format!("{count} events") }
 }
 
 /// A line for each chain, its rows as ranges.
@@ -134,7 +169,7 @@ fn listed(rows: &[Place]) -> String {
     out
 }
 
-fn pseudonym(text: &str) -> Result<String, String> {
+pub fn pseudonym(text: &str) -> Result<String, String> {
     if Which::is_pseudonym(text) {
         Ok(text.into())
     } else {
@@ -142,9 +177,10 @@ fn pseudonym(text: &str) -> Result<String, String> {
     }
 }
 
-fn reason(text: &str) -> Result<String, String> {
+pub fn reason(text: &str) -> Result<String, String> {
     match text {
         operator::ARRIVED => Err("this reason says that a row came erased".into()),
+        operator::DEVICE => Err("this reason says that the device asked for it".into()),
         _ if operator::is_reason(text) => Ok(text.into()),
         _ => Err("a reason is 1 to 32 of a-z 0-9 _ -, such as art17".into()),
     }

@@ -4,10 +4,12 @@
 
 mod body;
 mod demo;
+mod erasure;
 mod reply;
 
 use crate::device;
 use crate::epochs;
+use crate::erase;
 use crate::error::Code;
 use crate::ingest::{self, Batch};
 use crate::keys::Signer;
@@ -16,14 +18,15 @@ use crate::operator;
 use crate::peppers::Peppers;
 use crate::pseudonyms;
 use crate::receipts;
-use crate::store::Store;
+use crate::retention::{self, Keep, Look, Trust};
+use crate::store::{Expected, Store};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::Response;
 use axum::routing::{get, post};
-use nymtrail::core::epoch::Period;
+use nymtrail::core::epoch::{DAY, Period};
 use reply::{fallback, json, not_allowed, refuse};
 use serde_json::json;
 use std::io::Write;
@@ -43,6 +46,10 @@ const EXPOSED: [HeaderName; 2] = [header::RETRY_AFTER, header::DATE];
 const TURNS: usize = 8;
 /// How often the due rotations are looked for.
 const ROTATE_EVERY: Duration = Duration::from_secs(60);
+/// How often it is looked what is kept too long, and what was erased is taken out of the store's files for good.
+const TIDY_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// When to look again if that could not be done.
+const TIDY_AGAIN: Duration = Duration::from_secs(3600);
 /// How often what was signed is logged.
 const LOG_EVERY: Duration = Duration::from_secs(1);
 /// How long requests under way may take to end after the signal to stop.
@@ -97,13 +104,23 @@ pub struct Config {
     pub demo: bool,
     /// The peppers, if pseudonyms of a second level alone are to be stored.
     pub peppers: Option<Peppers>,
+    /// How long events are kept. `None`: until they are erased otherwise.
+    pub keep: Option<Keep>,
     /// The collector's own log. `None`: it keeps none for now; what it signs meanwhile is logged once there is one.
     pub log: Option<LogConfig>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { origins: Origins::Same, max_body: 1 << 20, www: None, demo: false, peppers: None, log: None }
+        Self {
+            origins: Origins::Same,
+            max_body: 1 << 20,
+            www: None,
+            demo: false,
+            peppers: None,
+            keep: None,
+            log: None,
+        }
     }
 }
 
@@ -164,7 +181,10 @@ async fn blocking<T: Send + 'static>(
 
 /// All paths of the collector.
 pub fn router(app: Arc<App>) -> Router {
-    let mut main = Router::new().route("/v1/batch", post(take_batch)).route("/v1/health", get(health));
+    let mut main = Router::new()
+        .route("/v1/batch", post(take_batch))
+        .route("/v1/erase", post(erasure::take))
+        .route("/v1/health", get(health));
     if app.config.demo {
         main = main
             .route("/v1/verify", get(demo::verify))
@@ -270,6 +290,7 @@ pub fn run(mut store: Store, path: PathBuf, listen: SocketAddr, config: Config) 
 
         let app = App::new(store, signer, path, config, Box::new(now_ms));
         let rotation = tokio::spawn(keep_rotating(app.clone()));
+        let tidying = tokio::spawn(keep_tidy(app.clone()));
         let logging = log.clone().map(|log| tokio::spawn(keep_logging(log)));
         let stop = Arc::new(tokio::sync::Notify::new());
         let stopped = stop.clone();
@@ -283,6 +304,7 @@ pub fn run(mut store: Store, path: PathBuf, listen: SocketAddr, config: Config) 
             } => Ok(()),
         };
         rotation.abort();
+        tidying.abort();
         if let (Some(log), Some(logging)) = (log, logging) {
             logging.abort();
             step(log).await; // what was signed since the last one
@@ -318,6 +340,32 @@ async fn keep_rotating(app: Arc<App>) {
             report("pepper", &destroyed);
         }
     }
+}
+
+async fn keep_tidy(app: Arc<App>) {
+    loop {
+        // A failure was logged where it happened.
+        let done = blocking(app.clone(), tidy).await;
+        tokio::time::sleep(if done.is_ok() { TIDY_EVERY } else { TIDY_AGAIN }).await;
+    }
+}
+
+/// Erases what is kept too long, and takes what was erased out of the store's files. With a connection of its own, so that
+/// batches that come meanwhile are told to come again, and don't wait in memory.
+fn tidy(app: &App) -> Result<(), Code> {
+    let mut store = Store::open(&app.path, &Expected::default())?;
+    if let Some(keep) = app.config.keep {
+        match retention::look(&mut store, &app.signer, keep, (app.clock)())? {
+            Look::Erased(0) => {}
+            Look::Erased(events) => tracing::info!(events, "erased events that were older than {keep}"),
+            Look::Held(Trust::Jumped(ms)) => tracing::warn!(
+                days = ms / DAY.cast_signed(),
+                "the clock has jumped since it was looked at last; nothing is erased for a day, so set it right if it is wrong"
+            ),
+            Look::Held(_) => {}
+        }
+    }
+    if erase::is_due(store.db())? { erase::forget(&store) } else { Ok(()) }
 }
 
 async fn keep_logging(log: Arc<Mutex<Log>>) {

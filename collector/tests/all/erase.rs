@@ -70,7 +70,7 @@ async fn an_erased_event_is_gone_and_everything_signed_before_still_holds() {
     assert_eq!(done.rows, [(rows[4].chain.clone(), 4)]);
     let (kept, log) = collector.split_rows();
     assert_eq!(kept, [&rows[..4], &[rows[4].erased()], &rows[5..]].concat());
-    let record = Erasure { chain: rows[4].chain.clone(), seq: 4, why: "art17".into() };
+    let record = Erasure { chain: rows[4].chain.clone(), seq: 4, to: 4, why: "art17".into() };
     assert_eq!(log.iter().map(|row| row.body.clone().unwrap()).nth(1), Some(record.body()));
 
     assert_eq!(word(&collector), (0, "holds".into()));
@@ -120,7 +120,7 @@ async fn no_byte_of_it_is_left_in_the_files() {
         }
     }
     assert!(in_files(collector.dir.path(), "CANARY-7-3-") && in_files(collector.dir.path(), PSEUDONYM));
-    let done = erase_which(&collector, &erase::Which::Pseudonym(PSEUDONYM.into()), "art17").unwrap();
+    let done = erase_which(&collector, &erase::Which::Pseudonyms(vec![PSEUDONYM.into()]), "art17").unwrap();
     assert_eq!(done.rows.len(), 60 * 39);
     assert!(!in_files(collector.dir.path(), "CANARY"));
     assert!(!in_files(collector.dir.path(), PSEUDONYM));
@@ -153,7 +153,7 @@ async fn a_pseudonym_is_found_as_a_value_and_nowhere_else() {
     let mut rows = vec![genesis];
     rows.extend(bodies.into_iter().map(|body| at.append(body, "0c".repeat(16), NOW)));
     assert_eq!(collector.post_rows(&rows).await.outcomes(), ["stored"; 7]);
-    let which = erase::Which::Pseudonym(PSEUDONYM.into());
+    let which = erase::Which::Pseudonyms(vec![PSEUDONYM.into()]);
     let found: Vec<_> = erase_which(&collector, &which, "art17").unwrap().rows.iter().map(|(_, seq)| *seq).collect();
     assert_eq!(found, [1, 2, 3]);
 }
@@ -235,7 +235,7 @@ async fn nobody_without_the_key_can_log_an_erasure() {
     let blank = "UPDATE events SET body = NULL, salt = NULL, bc = ? WHERE chain = ? AND seq = 4";
     outside(&collector).execute(blank, params![rows[4].commitment(), rows[4].chain]).unwrap();
     let record = |body: String| head(log.last().unwrap()).append(body, "0d".repeat(16), NOW + 99);
-    let fake = Erasure { chain: rows[4].chain.clone(), seq: 4, why: "art17".into() }.body();
+    let fake = Erasure { chain: rows[4].chain.clone(), seq: 4, to: 4, why: "art17".into() }.body();
 
     // From outside, over HTTP: no row of that chain is taken.
     let sent = record(fake.clone());
@@ -433,6 +433,13 @@ async fn one_statement_of_sql_finds_what_was_not_logged() {
         find.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
     };
     assert_eq!(found(), []);
+    let more = chain(2, 6);
+    collector.post_rows(&more).await;
+    erase_which(&collector, &erase::Which::Chain(more[0].chain.clone()), "art17").unwrap();
+    assert_eq!(found(), [], "a record of a range");
+    db.execute("UPDATE events SET body = NULL, salt = NULL WHERE chain = ? AND seq = 0", [&more[0].chain]).unwrap();
+    assert_eq!(found(), [(more[0].chain.clone(), 0)]);
+    db.execute("UPDATE events SET body = '{}' WHERE chain = ? AND seq = 0", [&more[0].chain]).unwrap();
     let blank = "UPDATE events SET body = NULL, salt = NULL, bc = ? WHERE chain = ? AND seq = 4";
     db.execute(blank, params![rows[4].commitment(), rows[4].chain]).unwrap();
     assert_eq!(found(), [(rows[4].chain.clone(), 4)]);

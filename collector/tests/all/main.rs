@@ -18,6 +18,7 @@ mod process;
 mod proofs;
 mod properties;
 mod receipts;
+mod rights;
 mod signed;
 mod support;
 

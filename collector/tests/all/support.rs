@@ -117,6 +117,7 @@ impl Answer {
             "malformed_row",
             "wrong_deployment",
             "unknown_epoch",
+            "chain_erased",
         ];
         let results = self.body["results"].as_array().expect("results");
         results.iter().map(|row| *known.iter().find(|known| word(row) == **known).expect("a known word")).collect()
