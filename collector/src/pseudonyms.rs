@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 /// The tables. No new version: a store without them is one of a collector that has no pepper yet.
 pub const SCHEMA: &str = "
--- What an alias stands for: `field` is u (user), g (group) or p. and the name of a property.
+-- What an alias stands for: `field` is u (user), g (group), or p. or c. and the name of a property.
 CREATE TABLE IF NOT EXISTS pseudonyms (
   chain TEXT NOT NULL, seq INTEGER NOT NULL, field TEXT NOT NULL, pseudonym TEXT NOT NULL,
   PRIMARY KEY (chain, seq, field)) STRICT, WITHOUT ROWID;
@@ -124,11 +124,12 @@ pub fn take(db: &Connection, batch: &Batch, answer: &mut Answer) -> Result<(), C
 /// What a veil lifts: fields of the body and pseudonyms of the first level. `None` if anything of it is not in the body.
 fn fields<'a>(row: &Row, veil: &'a Veil) -> Option<Vec<(String, &'a str)>> {
     let body = json::parse(row.body.as_deref()?)?;
-    let properties = body.get("p").map(Value::entries).unwrap_or_default();
     let field = |alias: &str| {
         let is_it = |value: &Value| value.as_text() == Some(alias);
         let direct = ["u", "g"].into_iter().find(|name| body.get(name).is_some_and(is_it)).map(String::from);
-        direct.or_else(|| properties.iter().find(|(_, value)| is_it(value)).map(|(name, _)| format!("p.{name}")))
+        let within = |of: &&str| body.get(of)?.entries().iter().find(|(_, value)| is_it(value));
+        // A site may have declared a name that the page's own context has.
+        direct.or_else(|| ["p", "c"].iter().find_map(|of| Some(format!("{of}.{}", within(of)?.0))))
     };
     lift(&veil.0)?.into_iter().map(|(alias, pseudonym)| Some((field(&alias)?, pseudonym))).collect()
 }

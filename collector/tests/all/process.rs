@@ -246,7 +246,15 @@ fn a_pepper_is_kept_apart_and_nothing_of_a_veil_is_kept_or_logged() {
     let dir = tempfile::tempdir().unwrap();
     let mut program = Command::new(env!("CARGO_BIN_EXE_nymtrail"));
     program.env("RUST_LOG", "trace");
+    let file = dir.path().join("a.db.pepper");
+    let old = "5f3a".repeat(16);
+    std::fs::write(&file, format!("7 {old}\n")).unwrap();
     let served = Served::start_as(program, dir.path(), &["--pepper"]);
+    let mut tries = 0..400;
+    while std::fs::read_to_string(&file).unwrap().contains(&old) {
+        assert!(tries.next().is_some(), "what is due is destroyed");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     let epoch = json(&served.call("GET", "/v1/epochs", b"").1)["epochs"][0]["id"].as_u64().unwrap();
     let mut rows = chain_of(1, 2, &format!(r#"{{"dep":"shop","ep":{epoch},"v":1,"x":"open"}}"#));
     let (veil, first) = ("bOj28XHjvBQZLGUNf_M0bQ", "p1.0kjgA_5tMJc05lhIFTSs9Q");
@@ -267,20 +275,24 @@ fn a_pepper_is_kept_apart_and_nothing_of_a_veil_is_kept_or_logged() {
     assert_eq!(send(&format!("{veil} {first}")), (200, Some(1)));
 
     let (code, shown, _) = run(dir.path(), &["keys", "show", "--db", "a.db"], b"");
-    assert!(code == 0 && shown.contains(&format!("Peppers, by epoch:\n{epoch:>8}  kept\n")), "{shown}");
+    let lines: Vec<_> = shown.lines().rev().take(3).collect();
+    assert!(code == 0 && lines[2] == "Peppers, by epoch:" && lines[1].contains(" 7  destroyed 20"), "{shown}");
+    assert_eq!(lines[0], format!("{epoch:>8}  kept"));
     let (code, rotated, _) = run(dir.path(), &["keys", "rotate", "--db", "a.db"], b"");
     assert!(code == 0 && rotated.contains("No pepper is due"), "{rotated}");
     let (_, printed) = served.stop("-TERM");
-    assert!(printed.contains("DEBUG"), "{printed}");
-    let pepper = std::fs::read_to_string(dir.path().join("a.db.pepper")).unwrap();
+    assert!(printed.contains("DEBUG") && printed.contains("destroyed the pepper"), "{printed}");
+    let pepper = std::fs::read_to_string(&file).unwrap();
+    let pepper = pepper.lines().find(|line| line.starts_with(&epoch.to_string())).unwrap();
     std::fs::write(dir.path().join("printed"), printed + &shown + &rotated).unwrap();
     let all = bytes_in(dir.path());
     for secret in [veil, first] {
         assert_eq!(found(secret, &all), [""; 0], "{secret}");
     }
-    let digits = pepper.split(' ').nth(1).unwrap().trim();
+    let digits = pepper.split(' ').nth(1).unwrap();
     let times = all.windows(64).filter(|part| *part == digits.as_bytes()).count();
     assert_eq!((digits.len(), times), (64, 1), "the pepper is in its file alone");
+    assert!(!all.windows(64).any(|part| part == old.as_bytes()), "and the old one nowhere");
 }
 
 #[test]
