@@ -49,8 +49,10 @@ function count(data, outcome, browser) {
   // Suites and files are no tests of their own, but a file that fails by itself is a failure.
   if (data.nesting || details.type === 'suite') return
   const row = rowOf(data)
-  if (skip !== undefined || todo !== undefined) counts.skipped++
-  else {
+  if (skip !== undefined || todo !== undefined) {
+    counts.skipped++
+    row?.lines.push(`${browser}: not run: ${skip ?? todo}`)
+  } else {
     counts[outcome]++
     if (!row) return
     row.tests++
@@ -84,11 +86,11 @@ for (const [at, browser] of browsers.entries()) await attack(browser, at === 0 &
 setTimeout(() => {
   console.log('\nWhat each attack has measured')
   for (const [name, { tests, failed, lines }] of table) {
-    if (!tests) continue
-    console.log(`${failed ? 'FAILED' : 'held  '} ${name.replaceAll('-', ' ')}`)
+    if (!tests && !lines.length) continue
+    console.log(`${failed ? 'FAILED' : tests ? 'held  ' : 'not run'} ${name.replaceAll('-', ' ')}`)
     for (const line of lines) console.log(`         ${line}`)
   }
   const { passed, failed, skipped } = counts
   console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`)
-  process.exitCode = failed || !passed ? 1 : 0
+  process.exitCode = failed || !(passed + skipped) ? 1 : 0
 }, 100)

@@ -3,12 +3,11 @@
 
     python3 tests/vectors/pseudonyms.py > tests/vectors/pseudonyms.json
 
-Shares nothing with the project's code: Python's unicodedata (Unicode 14) normalises, `hmac` and `hashlib` derive as
+Shares nothing with the project's code: Python's unicodedata (Unicode 14) normalises, `hmac` derives as
 docs/BODY.md says, and PyPI idna 3.13 (BSD-3-Clause) has the mapping of UTS #46 for domains. The rules for what is an
 e-mail address and what a phone number are written down once more below, from their description.
 """
 import base64
-import hashlib
 import hmac
 import json
 import random

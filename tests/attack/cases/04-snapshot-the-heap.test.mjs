@@ -1,5 +1,6 @@
 // Does the SDK keep the visitor alive in the page's JavaScript heap after the call, and garbage collection?
 import assert from 'node:assert/strict'
+import { test } from 'node:test'
 import { until } from '../../e2e/browsers/page.mjs'
 import { find } from '../../e2e/canary.mjs'
 import { document } from '../../e2e/epochs.mjs'
@@ -52,7 +53,9 @@ function held({ snapshot, nodes, edges, strings }, texts) {
   return found
 }
 
-scenario('after identify() and garbage collection no string of the visitor is held', async ({ t, site, profile }) => {
+const title = 'after identify() and garbage collection no string of the visitor is held'
+
+async function attack({ t, site, profile }) {
   site.answer = ({ path }) => (path === '/epochs' ? { body: document(SALT) } : {})
   const page = await profile.open(site.url('/page'))
   await begin(page, { salt: '/epochs', identifiers: ['account'], acknowledgeGuessable: true })
@@ -77,7 +80,6 @@ scenario('after identify() and garbage collection no string of the visitor is he
   await until(() => names(site.taken()).includes('last'), 'everything is delivered')
   await page.evaluate(() => globalThis.trail.stats())
   const snapshot = await page.heap()
-  if (!snapshot) return measured(t, `${engine}: not run; nothing gives a heap snapshot here`)
   const planted = held(snapshot, [CONTROL])
   const own = planted.find(({ way }) => way.includes('keptByThePage'))
   assert.ok(own, 'the search looks at this heap')
@@ -87,4 +89,7 @@ scenario('after identify() and garbage collection no string of the visitor is he
     t,
     `0 of ${snapshot.strings.length.toLocaleString('en')} strings; the planted one at ${own.way.split(' > ').slice(-2).join('.')}`,
   )
-})
+}
+
+if (engine === 'chromium') scenario(title, attack)
+else test(title, { skip: 'nothing gives a heap snapshot here' })

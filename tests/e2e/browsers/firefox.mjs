@@ -50,11 +50,6 @@ class FirefoxPage extends Page {
     })
   }
 
-  /** Nothing says what the page's scripts still hold. */
-  heap() {
-    return undefined
-  }
-
   viewport(width, height) {
     return this.page.setViewport({ width, height })
   }
