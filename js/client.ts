@@ -442,6 +442,8 @@ export function makeTrail(
       }
     },
 
+    continuity: async (options) => (await ask((core) => core.continuity(!!options?.forget), ANSWER_LIMIT)) ?? [],
+
     receipts: async () => (await ask((core) => core.receipts(), ANSWER_LIMIT)) ?? [],
 
     async erase() {

@@ -17,6 +17,7 @@ export interface Core {
   stats(): Promise<CoreStats>
   export(): Promise<string>
   receipts(): Promise<Receipt[]>
+  continuity(forget: boolean): Promise<string[]>
   erase(): Promise<void>
   hurry(): void
   close(): Promise<void>

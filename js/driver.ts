@@ -240,6 +240,14 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       return receiptsIn(await this.#metas())
     }
 
+    async continuity(forget: boolean) {
+      this.#feed('Commit')
+      const store = await this.#connect()
+      const held = (await store.metas()).filter(([key, text]) => key.startsWith('opening/') && text)
+      if (forget) await store.write({ put: held.map(([key]) => [key, '']) })
+      return held.map(([, text]) => text)
+    }
+
     async export() {
       let rows = ''
       await this.#readAll(

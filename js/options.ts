@@ -65,6 +65,7 @@ export function readOptions(options: Options): Settings | Refused {
       profile = 'product',
       schema,
       strict = false,
+      continuity = false,
       onPrivacySignal,
       debug,
     } = options
@@ -107,7 +108,10 @@ export function readOptions(options: Options): Settings | Refused {
     option = 'scrub'
     if (Object.keys(scrub).some((name) => !DETECTORS.includes(name as Detector))) wrong()
     /** A bit for each that is switched off. */
-    const off = DETECTORS.reduce((bits, name, at) => bits | (scrub[name] === false ? 1 << at : 0), strict ? 256 : 0)
+    const off = DETECTORS.reduce(
+      (bits, name, at) => bits | (scrub[name] === false ? 1 << at : 0),
+      (strict ? 256 : 0) | (continuity ? 512 : 0),
+    )
 
     option = 'debug'
     if (debug !== undefined && typeof debug !== 'function') wrong()

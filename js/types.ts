@@ -285,6 +285,12 @@ export interface Options {
    * and never a value; one that had to wait for consent or core throws it later, uncaught. Default `false`: nothing throws.
    */
   strict?: boolean | undefined
+  /**
+   * Closes the chain of an ended epoch so that its owner can show that the next one is of the same device: what shows it
+   * stays on the device, for {@link Trail.continuity}, and whoever seizes the device can show it too. Without effect in the
+   * profile `audience`. Default `false`: nothing connects two epochs, for anybody.
+   */
+  continuity?: boolean | undefined
   /** Names of properties whose values become pseudonyms of their own. Default none. */
   identifiers?: readonly string[] | undefined
   /**
@@ -526,6 +532,13 @@ export interface Trail<Events extends EventMap<Events> = Record<string, Props>> 
   export(): Promise<ExportedData>
   /** What the service has signed of the chains on this device; kept by endpoints that check receipts (`collector`). */
   receipts(): Promise<Receipt[]>
+  /**
+   * What connects the chains of two epochs, with the option `continuity`: for each pair of chains the text of a file that
+   * `nymtrail verify --opening` reads. {@link Trail.erase} and a withdrawn consent delete it too.
+   * @param options - `forget`: it is deleted from the device. Once the texts are gone, nobody can show it any more.
+   * @example `const [opening] = await trail.continuity({ forget: true })`
+   */
+  continuity(options?: { forget?: boolean }): Promise<string[]>
   /**
    * Deletes everything stored on this device, also of earlier visits, and sets the consent to `denied`, in the other
    * tabs of the site too; `consent('granted')` begins anew. Warns `erase_failed` if something is left.

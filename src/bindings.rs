@@ -12,6 +12,7 @@ use crate::core::{
     engine::{Engine, Input},
     error::{Code, StoreErrorKind},
     frames::Items,
+    opening,
     pseudonym::Kind,
     recorder::{EventKind, Namespace},
     row::Row,
@@ -155,7 +156,7 @@ impl Client {
         };
         let mut items = Items(metas);
         while let (Some(key), Some(saved), Some(last)) = (items.next(), items.next(), items.next()) {
-            stats.add(key, saved, Row::parse(last).map(|row| row.seq));
+            stats.add(key, saved, Row::parse(last).map(|row| opening::events(&row)));
         }
         stats.json()
     }

@@ -159,6 +159,33 @@ fn requests_of_two_epochs_are_a_minute_apart() {
 }
 
 #[test]
+fn a_chain_that_goes_on_with_another_is_shown_to_and_nothing_is_lost_on_the_way() {
+    let (mut both, mut one, mut moved) = (0, 0, 0);
+    for seed in seeds().step_by(10) {
+        for faults in [false, true] {
+            let world = run_with(seed, faults, |world| {
+                world.with_continuity();
+                for wait in [650, 1_440, 45, 1_440, 1_440] {
+                    world.run(30);
+                    world.pass(wait);
+                    world.run(4);
+                    match seed % 3 {
+                        0 => world.cut_power(),
+                        1 => world.back_up_or_restore(),
+                        _ => {}
+                    }
+                }
+                world.run(30);
+            });
+            let found = world.check_openings();
+            (both, one, moved) = (both + found.0, one + found.1, moved + world.moved());
+        }
+    }
+    println!("{both} openings showed both ways, {one} one way; {moved} events were moved");
+    assert!(both > seeds().count() as u64 / 10 && one > 0 || seeds().count() < 100, "{both} and {one} openings");
+}
+
+#[test]
 fn nothing_is_lost_when_a_profile_is_restored() {
     let story = |world: &mut World| {
         world.run(60);

@@ -123,6 +123,10 @@ export class FakeCore implements Core {
     this.log('export')
     return '{"chain":"c","seq":0,"t":1,"link":"c"}\n{"chain":"c","seq":1,"t":2,"link":"d","body":"{}","salt":"00"}\n'
   }
+  async continuity(forget: boolean) {
+    this.log('continuity', forget)
+    return ['{"v":1}']
+  }
   async receipts() {
     this.log('receipts')
     return []

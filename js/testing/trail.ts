@@ -209,6 +209,7 @@ export function createTestTrail<Events extends EventMap<Events> = Record<string,
     },
     export: async () => ({ rows: [], ndjson: '' }),
     receipts: async () => [],
+    continuity: async () => [],
     async erase() {
       decide('denied')
       events.length = stored = 0

@@ -63,6 +63,8 @@ pub struct Config {
     pub off: Off,
     /// What the scrubber would change is refused instead, for a page under development.
     pub strict: bool,
+    /// Openings are made and kept, so that the device's owner can show that the chains of two epochs are of one device.
+    pub continuity: bool,
     /// Properties that hold identifiers: they become pseudonyms.
     pub identifiers: Vec<String>,
     /// When a batch is due.
@@ -74,7 +76,7 @@ pub struct Config {
 impl Config {
     /// Reads the configuration from words: deployment, mode, secret, pin, period, flush count, bytes, age and
     /// pause in ms, limits of rows and bytes, detectors to switch off as bits, with 256 for
-    /// `strict`, and the names of identifiers, percent-encoded. `-` stands for a default.
+    /// `strict` and 512 for `continuity`, and the names of identifiers, percent-encoded. `-` stands for a default.
     ///
     /// # Errors
     /// [`Code::InvalidConfig`].
@@ -116,12 +118,12 @@ impl Config {
             Flush { count: number(50)?, bytes: number(48 * 1024)?, age_ms: number(5_000)?, pause_ms: number(50)? };
         let limits = Limits { rows: number(10_000)?, bytes: number(10_000_000)? };
         let bits = words.number().unwrap_or(0);
-        let (off, strict) = (Off(bits as u8), bits > 255);
+        let (off, strict, continuity) = (Off(bits as u8), bits & 256 > 0, bits & 512 > 0);
         let mut identifiers = Vec::new();
         while let Some(name) = words.text() {
             identifiers.push(scrub::percent_decoded(name).unwrap_or_else(|| name.into()));
         }
-        Some(Self { deployment, mode, pepper, pin, period, off, strict, identifiers, flush, limits })
+        Some(Self { deployment, mode, pepper, pin, period, off, strict, continuity, identifiers, flush, limits })
     }
 }
 
@@ -156,5 +158,7 @@ mod tests {
         assert_eq!((config.off, config.strict), (Off(0b110), false));
         let config = Config::parse("a audience - - - - - - - - - 257").unwrap();
         assert_eq!((config.mode, config.off, config.strict), (Mode::Audience, Off(1), true));
+        let config = Config::parse("a - - - - - - - - - - 513").unwrap();
+        assert_eq!((config.off, config.strict, config.continuity), (Off(1), false, true));
     }
 }

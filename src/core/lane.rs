@@ -66,7 +66,6 @@ pub struct Lane {
     pub drops: Drops,
     /// What [`save`](Self::save) gives has to be written.
     pub unsaved: bool,
-    blind: String,
 }
 
 /// What every lane's meta key begins with; the chain's id follows.
@@ -75,9 +74,9 @@ pub const META_LANE: &str = "lane/";
 pub const META_SETTLED: &str = "settled/";
 
 impl Lane {
-    /// A lane that was opened just now. `blind`: the secret that hides the head of the epoch before.
-    pub fn opened(head: Head, epoch: EpochId, blind: String) -> Self {
-        Self { head, epoch, closed: false, drops: Drops::default(), unsaved: true, blind }
+    /// A lane that was opened just now.
+    pub fn opened(head: Head, epoch: EpochId) -> Self {
+        Self { head, epoch, closed: false, drops: Drops::default(), unsaved: true }
     }
 
     /// The key of its meta.
@@ -89,8 +88,7 @@ impl Lane {
     pub fn save(&self) -> String {
         let Drops { scrubbed, overflow, quota, too_large } = self.drops;
         let flags = [self.epoch.number, u64::from(self.epoch.published), u64::from(self.closed)];
-        let words = Words::default().numbers(&flags).numbers(&[scrubbed, overflow, quota, too_large]);
-        words.text(Some(&self.blind)).finish()
+        Words::default().numbers(&flags).numbers(&[scrubbed, overflow, quota, too_large]).finish()
     }
 
     /// The epoch of a saved lane.
@@ -111,7 +109,6 @@ impl Lane {
                 quota: words.number()?,
                 too_large: words.number()?,
             },
-            blind: words.string()?,
             unsaved: false,
         })
     }
@@ -128,7 +125,7 @@ mod tests {
     #[test]
     fn a_saved_lane_loads() {
         let head = Head { chain: "ab".into(), seq: 3, t: 4, link: "cd".into() };
-        let mut lane = Lane::opened(head.clone(), EpochId { number: 20781, published: true }, "11".repeat(32));
+        let mut lane = Lane::opened(head.clone(), EpochId { number: 20781, published: true });
         (lane.closed, lane.drops.scrubbed, lane.unsaved) = (true, 2, false);
         assert_eq!(Lane::load(&lane.save(), head), Some(lane));
     }

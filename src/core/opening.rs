@@ -10,6 +10,7 @@
 //! key in return. Without `blind` and `r` neither tells anything.
 
 use super::{chain, chain::Hash, hex, json, json::Object, row::Row};
+use crate::ports::StoredRow;
 use alloc::string::String;
 
 /// What binds the next public key, given in hex; `r` is 64 secret hex digits.
@@ -26,6 +27,25 @@ pub fn close_body(nx: &Hash) -> String {
 pub fn closes(body: &str) -> Option<String> {
     let nx = body.strip_prefix("{\"nx\":\"")?.strip_suffix("\",\"x\":\"close\"}")?;
     hex::is_hex(nx, 64).then(|| nx.into())
+}
+
+/// What the key of every opening begins with, as a meta; the id of the chain that ended follows.
+pub const META: &str = "opening/";
+
+/// Whether a row is an event's: it neither opens nor closes its chain.
+pub fn is_event(row: &StoredRow) -> bool {
+    // No event's body begins with that member.
+    row.seq > 0 && !row.line.starts_with("{\"body\":\"{\\\"nx\\\":")
+}
+
+/// How many events a chain has that ends in this row.
+pub fn events(last: &Row) -> u64 {
+    last.seq.saturating_sub(u64::from(is_close(last)))
+}
+
+/// Whether a row closes its chain.
+pub fn is_close(row: &Row) -> bool {
+    row.body.as_deref().is_some_and(|body| body.starts_with("{\"nx\":"))
 }
 
 /// Whether something holds.
@@ -92,6 +112,13 @@ impl Opening {
             pk: field("pk", None)?,
         };
         (only_known && value.get("v")?.as_u64() == Some(1)).then_some(opening)
+    }
+
+    /// What [`parse`](Self::parse) reads.
+    pub fn text(&self) -> String {
+        let mut text = Object::default();
+        text.optional("blind", self.blind.as_deref()).text("new", &self.new).text("old", &self.old);
+        text.optional("pk", self.pk.as_deref()).optional("r", self.r.as_deref()).number("v", 1).finish()
     }
 
     /// Whether the new chain, of which `genesis` is the first row, goes back to the old one, which ends in `last`.
@@ -186,6 +213,15 @@ mod tests {
     }
 
     #[test]
+    fn what_opens_and_what_closes_a_chain_is_no_event() {
+        let Epochs { last, genesis, .. } = epochs();
+        let event = Row { body: Some(r#"{"k":"track","n":"nx"}"#.into()), ..last.clone() };
+        assert_eq!((events(&last), events(&event), events(&genesis)), (last.seq - 1, last.seq, 0));
+        assert!(is_close(&last) && !is_close(&event) && !is_close(&genesis));
+        assert!(is_event(&event.stored()) && !is_event(&last.stored()) && !is_event(&genesis.stored()));
+    }
+
+    #[test]
     fn a_file_is_read_to_the_letter() {
         let Epochs { opening, .. } = epochs();
         let Opening { old, new, .. } = &opening;
@@ -195,6 +231,7 @@ mod tests {
             "33".repeat(32)
         );
         assert_eq!(Opening::parse(&text), Some(opening.clone()));
+        assert_eq!(Opening::parse(&opening.text()), Some(opening.clone()));
         let less = format!(r#"{{"v":1,"old":"{old}","new":"{new}","blind":null}}"#);
         assert_eq!(Opening::parse(&less), Some(Opening { blind: None, r: None, pk: None, ..opening.clone() }));
         for (from, to) in [

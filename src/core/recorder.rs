@@ -8,6 +8,7 @@ use super::{
     hex, joined,
     json::{self, Object, Value},
     lane::{EpochId, Lane},
+    opening::{self, Opening},
     pepper::{self, Veil},
     pseudonym::{Kind, Salt},
     row::Row,
@@ -66,6 +67,10 @@ pub struct Recorder {
     epoch_delay: u64,
     /// The lane that is written to, if one was taken or opened.
     pub lane: Option<Lane>,
+    /// The lane of the epoch before, closed just now, and what shows that the one at hand goes on with it.
+    pub closed: Option<(Lane, Opening)>,
+    /// The lane that the one to be opened goes on with.
+    before: Option<Lane>,
     /// The algorithm and the public key of a key that no chain has yet. One that was made known to two would join them.
     pub key: Option<(String, String)>,
     /// Identifiers for which no pseudonym could be made.
@@ -84,6 +89,8 @@ impl Recorder {
             visit: None,
             epoch_delay: visit::epoch_delay(entropy),
             lane: None,
+            closed: None,
+            before: None,
             key: None,
             pseudonym_failures: 0,
             config,
@@ -155,10 +162,12 @@ impl Recorder {
         if body.len() > MAX_BODY_BYTES {
             return Err(Code::TooLarge);
         }
-        let mut salt = [0; 16];
-        entropy.fill(&mut salt);
+        if self.goes_over(now) {
+            self.before = self.lane.take();
+        }
         let mut rows = Vec::with_capacity(2);
-        self.link(body, hex::encode(&salt), veil.finish(), now, &mut rows, entropy);
+        let (veil, salt) = (veil.finish(), random_hex::<16>(entropy));
+        self.link(body, salt, veil, now, &mut rows, entropy);
         Ok(rows)
     }
 
@@ -206,10 +215,10 @@ impl Recorder {
     }
 
     /// Links the events of `rows` once more, since their place in a chain is taken or lost: in the lane at hand, or in
-    /// a new one. Times and bodies stay, and so do salts and veils, whose rows are gone.
+    /// a new one. Times and bodies stay, and so do salts and veils, whose rows are gone. What closed a chain closes no other.
     pub fn relink(&mut self, rows: &[StoredRow], entropy: &mut dyn Entropy) -> Vec<StoredRow> {
         let mut linked = Vec::with_capacity(rows.len() + 1);
-        for row in rows.iter().filter(|row| row.seq > 0) {
+        for row in rows.iter().filter(|row| opening::is_event(row)) {
             if let Some(Row { body: Some(body), salt: Some(salt), t, .. }) = Row::parse(&row.line) {
                 self.link(body, salt, pepper::of(&row.line), t, &mut linked, entropy);
             }
@@ -225,9 +234,9 @@ impl Recorder {
         entropy: &mut dyn Entropy,
     ) -> Option<(Lane, Vec<StoredRow>)> {
         let first = Row::parse(&rows.first()?.line)?;
-        let (lane, genesis) = self.open_in(epoch, first.t, entropy);
+        let mut linked = Vec::new();
+        let lane = self.open_in(epoch, first.t, &mut linked, entropy);
         let current = self.lane.replace(lane);
-        let mut linked = Vec::from([genesis.stored()]);
         linked.append(&mut self.relink(rows, entropy));
         let mut lane = core::mem::replace(&mut self.lane, current)?;
         lane.closed = true;
@@ -257,6 +266,16 @@ impl Recorder {
         let Some(lane) = &self.lane else { return false };
         let Some(visit) = &self.visit else { return true };
         lane.epoch != self.epoch_id(now) || self.is_audience() && !visit.goes_on(now)
+    }
+
+    /// Whether an event at `now` is of a later epoch than the lane at hand, whose chain goes on in a new one.
+    pub fn goes_over(&self, now: u64) -> bool {
+        self.lane.as_ref().is_some_and(|lane| self.goes_on_with(lane.epoch, now))
+    }
+
+    /// Whether a new chain at `now` would go on with one of that epoch.
+    pub fn goes_on_with(&self, epoch: EpochId, now: u64) -> bool {
+        self.config.continuity && !self.is_audience() && epoch.number < self.epoch(now)
     }
 
     /// Whether a lane that ends with `row` may go on here: in the audience profile it must be of this visit.
@@ -303,9 +322,7 @@ impl Recorder {
         entropy: &mut dyn Entropy,
     ) {
         if self.lane.is_none() {
-            let (lane, genesis) = self.open(t, entropy);
-            self.lane = Some(lane);
-            rows.push(genesis.stored());
+            self.lane = Some(self.open_in(self.epoch_id(t), t, rows, entropy));
         }
         if let Some(lane) = &mut self.lane {
             let mut row = lane.head.append(body, salt, t).stored();
@@ -314,27 +331,34 @@ impl Recorder {
         }
     }
 
-    fn open(&mut self, now: u64, entropy: &mut dyn Entropy) -> (Lane, Row) {
-        self.open_in(self.epoch_id(now), now, entropy)
-    }
-
-    fn open_in(&mut self, epoch: EpochId, now: u64, entropy: &mut dyn Entropy) -> (Lane, Row) {
-        let (mut salt, mut blind) = ([0; 16], [0; 32]);
-        entropy.fill(&mut salt);
-        entropy.fill(&mut blind);
-        let blind = hex::encode(&blind);
-        let key = self.key.take();
-        let key = key.as_ref();
+    /// Opens a lane and adds the row that does; before it, the one that closes the chain it goes on with, if there is one.
+    fn open_in(&mut self, epoch: EpochId, now: u64, rows: &mut Vec<StoredRow>, entropy: &mut dyn Entropy) -> Lane {
+        let (alg, pk) = self.key.take().unzip();
+        let mut before = self.before.take();
+        let r = random_hex::<32>(entropy);
+        if let Some(Lane { head, closed, .. }) = &mut before {
+            let nx = opening::next_key(&r, pk.as_deref().unwrap_or_default());
+            // At the time of the row before it: its own would tell when the next chain began.
+            rows.push(head.append(opening::close_body(&nx), random_hex::<16>(entropy), 0).stored());
+            *closed = true;
+        }
         let mut body = Object::default();
-        body.optional("alg", key.map(|(alg, _)| alg.as_str()));
+        body.optional("alg", alg.as_deref());
         body.text("dep", &self.config.deployment);
         if let Some(number) = epoch.public() {
             body.number("ep", number);
         }
-        body.optional("pk", key.map(|(_, pk)| pk.as_str()));
+        body.optional("pk", pk.as_deref());
         let body = body.number("v", 1).text("x", "open").finish();
-        let (head, genesis) = Head::open(body, hex::encode(&salt), &blind, NO_HEAD, now);
-        (Lane::opened(head, epoch, blind), genesis)
+        let (salt, blind) = (random_hex::<16>(entropy), random_hex::<32>(entropy));
+        let old = before.as_ref().map_or(NO_HEAD, |lane| &lane.head.link);
+        let (head, genesis) = Head::open(body, salt, &blind, old, now);
+        self.closed = before.map(|lane| {
+            let (old, new, r) = (lane.head.chain.clone(), head.chain.clone(), pk.is_some().then_some(r));
+            (lane, Opening { old, new, blind: Some(blind), r, pk })
+        });
+        rows.push(genesis.stored());
+        Lane::opened(head, epoch)
     }
 
     /// Reads, scrubs and pseudonymises an object; no object is an empty one. `strict`: what is scrubbed is refused.
@@ -395,6 +419,12 @@ impl Recorder {
         body.optional("s", visit.map(|visit| visit.id.as_str()));
         body.optional("u", hidden(|visit| &visit.user).as_deref()).finish()
     }
+}
+
+fn random_hex<const BYTES: usize>(entropy: &mut dyn Entropy) -> String {
+    let mut bytes = [0; BYTES];
+    entropy.fill(&mut bytes);
+    hex::encode(&bytes)
 }
 
 /// The key under which the keyring is kept.

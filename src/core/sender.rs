@@ -12,6 +12,7 @@ use super::{
     engine::Remove,
     hex, joined,
     lane::{EpochId, Lane, META_LANE, META_SETTLED},
+    opening,
     outbox::{Due, Failure, Outbox},
     row::Row,
     settled::{Base, Fate, Settled},
@@ -323,7 +324,8 @@ impl Sender {
         } else if !answer.is_split() {
             self.outbox.failed(answer.after, answer.failure(), now, entropy);
         }
-        target.settled.sent = target.settled.sent.max(seqs.last().copied().unwrap_or(0));
+        let last = seqs.iter().rfind(|seq| target.settled.close != Some(**seq));
+        target.settled.sent = target.settled.sent.max(last.copied().unwrap_or(0));
         // Written also when nothing was settled: that rows were on the wire is part of the account.
         self.flight = Flight::Settling;
         target.settle(None, Vec::new())
@@ -388,6 +390,7 @@ impl Sender {
             }
             // What is settled behind a row that is not has its place in the tree, too.
             let link = hex::decode(&row.link).map(Hash);
+            target.settled.note_close(&row);
             links.extend(link.filter(|_| row.seq >= target.settled.next()));
             if !settled {
                 let line = if target.settled.is_given_up(row.seq) {
@@ -457,9 +460,8 @@ impl Sender {
         let Some(target) = self.targets.get_mut(self.at) else { return Step::Rest };
         let mut rows = Vec::new();
         for (line, seq) in lines.iter().zip(target.settled.first_open()..) {
-            if Row::parse(line).is_none_or(|row| row.seq != seq) {
-                break;
-            }
+            let Some(row) = Row::parse(line).filter(|row| row.seq == seq) else { break };
+            target.settled.note_close(&row);
             rows.push(StoredRow { chain: target.chain.clone(), seq, line: line.clone() });
         }
         if rows.is_empty() {
@@ -479,10 +481,13 @@ impl Sender {
         let mut add = Vec::new();
         for (line, seq) in lines.iter().zip(from..) {
             let Some(mut row) = Row::parse(line).filter(|row| row.seq == seq) else { break };
-            if !target.settled.contains(seq) {
-                target.settled.give_up(seq, Fate::Overflow);
+            // What closes a chain holds nothing of the visitor's, and is no event.
+            if !opening::is_close(&row) {
+                if !target.settled.contains(seq) {
+                    target.settled.give_up(seq, Fate::Overflow);
+                }
+                row.erase();
             }
-            row.erase();
             add.push(row.stored());
         }
         let Some(last) = add.last() else {

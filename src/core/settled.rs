@@ -4,7 +4,8 @@ use super::{
     chain::Hash,
     hex,
     merkle::CompactRange,
-    move_last,
+    move_last, opening,
+    row::Row,
     words::{Reader, Words},
 };
 use alloc::{string::String, vec::Vec};
@@ -91,6 +92,8 @@ pub struct Settled {
     /// The tree over the settled rows from seq 0 on, or fewer of them if it has yet to catch up, so that there are roots
     /// although rows were pruned. `None`: it was not kept from the beginning, and this chain has none.
     pub tree: Option<CompactRange>,
+    /// The row that closes the chain, which is no event either. Not saved: whoever has to do with the row says so.
+    pub close: Option<u64>,
 }
 
 impl Settled {
@@ -171,8 +174,15 @@ impl Settled {
         self.given_up.insert(seq);
     }
 
+    /// Takes note of a row that is about to be sent, given up or moved.
+    pub fn note_close(&mut self, row: &Row) {
+        if opening::is_close(row) {
+            self.close = Some(row.seq);
+        }
+    }
+
     fn count(&mut self, seq: u64, fate: Fate) {
-        if seq == 0 || self.contains(seq) || self.is_given_up(seq) {
+        if seq == 0 || self.close == Some(seq) || self.contains(seq) || self.is_given_up(seq) {
             return;
         }
         *match fate {
@@ -220,7 +230,7 @@ impl Settled {
         };
         let (done, given_up) = (ranges(), ranges());
         let tree = words.number().and_then(|size| read_tree(size, words.text().unwrap_or_default()));
-        Self { done, given_up, acknowledged, poison, too_large, overflow, moved, sent, base, tree }
+        Self { done, given_up, acknowledged, poison, too_large, overflow, moved, sent, base, tree, close: None }
     }
 }
 

@@ -37,12 +37,11 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Adds what one meta of the store says. `top`: the seq of the last row, if it is a lane's; it is also the number
-    /// of the lane's events, since seq 0 is none.
-    pub fn add(&mut self, key: &str, saved: &str, top: Option<u64>) {
+    /// Adds what one meta of the store says. `events`: how many its chain has, if it is a lane's.
+    pub fn add(&mut self, key: &str, saved: &str, events: Option<u64>) {
         if key.starts_with(META_LANE) {
             self.lanes += 1;
-            self.stored += top.unwrap_or(0);
+            self.stored += events.unwrap_or(0);
             if let Some(lane) = Lane::load(saved, Head::nowhere()) {
                 self.drops = self.drops.plus(&lane.drops);
             }

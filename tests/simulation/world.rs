@@ -5,6 +5,7 @@ use nymtrail::core::config::Config;
 use nymtrail::core::engine::{Effect, Engine, Input, Remove, Write};
 use nymtrail::core::epoch::{self, Epoch};
 use nymtrail::core::error::{Code, StoreErrorKind};
+use nymtrail::core::opening::{self, Opening, Part};
 use nymtrail::core::pepper;
 use nymtrail::core::pseudonym::{Kind, Salt};
 use nymtrail::core::recorder::{EventKind, Namespace};
@@ -265,6 +266,21 @@ impl World {
         self.full = full;
     }
 
+    /// With openings from here on, and chains that are signed, but for those of every third page.
+    pub fn with_continuity(&mut self) {
+        self.config += " - 512";
+    }
+
+    fn is_signed(&self, at: usize) -> bool {
+        self.config.ends_with(" 512") && !at.is_multiple_of(3)
+    }
+
+    fn new_key(&mut self) -> Input {
+        let mut key = [0; 32];
+        self.random.fill(&mut key);
+        Input::Key("Ed25519".into(), hex::encode(&key))
+    }
+
     /// Time passes, and nothing happens.
     pub fn pass(&mut self, minutes: u64) {
         self.wait_until(self.now + minutes * 60_000);
@@ -306,10 +322,48 @@ impl World {
 
     /// The browser dies, and is started again.
     pub fn crash(&mut self) {
-        while self.any_page().is_some() {
-            self.kill();
+        while let Some(at) = self.any_page() {
+            self.kill(at, true);
         }
         self.open();
+    }
+
+    /// The same, and only the first of what was on its way to the store has got there.
+    pub fn cut_power(&mut self) {
+        self.faultless = false;
+        // Whose turn it was may not have got there either.
+        self.requests.clear();
+        let end = self.begun + 1 - self.random.below(3).min(self.begun);
+        for page in &mut self.pages {
+            page.pending.retain(|pending| !matches!(pending, Pending::Write(_, _, Some(begun)) if *begun >= end));
+        }
+        while let Some(at) = self.any_page() {
+            self.kill(at, false);
+        }
+        self.open();
+    }
+
+    /// How many openings show both ways, and how many one, of chains that the endpoint has to their ends. None is wrong.
+    pub fn check_openings(&self) -> (u64, u64) {
+        let (mut both, mut one) = (0, 0);
+        for (key, text) in self.store.metas.iter().filter(|(key, text)| key.starts_with("opening/") && !text.is_empty())
+        {
+            let opening = Opening::parse(text).unwrap_or_else(|| panic!("{key} {text}"));
+            let last = self.accepted.range((opening.old.clone(), 0)..=(opening.old.clone(), u64::MAX)).next_back();
+            let last = last.and_then(|(_, line)| Row::parse(line));
+            let genesis = self.accepted.get(&(opening.new.clone(), 0)).and_then(|line| Row::parse(line));
+            let stored = self.store.chain(&opening.old, 0).next_back().and_then(|line| Row::parse(line));
+            let seq = |row: &Option<Row>| row.as_ref().map(|row| row.seq);
+            if seq(&last) != seq(&stored) {
+                // What a hole was left in is not sent to its end.
+                continue;
+            }
+            let shown = [opening.back(last.as_ref(), genesis.as_ref()), opening.forth(last.as_ref(), genesis.as_ref())];
+            assert!(!shown.contains(&Part::Broken), "{shown:?} {opening:?} {last:?}");
+            both += u64::from(shown == [Part::Holds; 2]);
+            one += u64::from(shown == [Part::Holds, Part::Unchecked]);
+        }
+        (both, one)
     }
 
     /// Heals everything and lets the world come to rest, then checks that every event is where it must be.
@@ -398,7 +452,12 @@ impl World {
         match self.random.below(20) {
             0..=5 => self.capture(),
             6 if self.pages.iter().filter(|page| page.alive).count() < 4 => self.open(),
-            7 if self.faults => self.kill(),
+            7 if self.faults => {
+                if let Some(at) = self.any_page() {
+                    let leaving = self.random.below(2) == 0;
+                    self.kill(at, leaving);
+                }
+            }
             8 if self.faults => self.freeze_or_resume(),
             9 if self.faults => self.network = self.draw_network(),
             10 if self.faults && self.random.below(40) == 0 => self.full = !self.full,
@@ -450,6 +509,11 @@ impl World {
             failed: Cell::new(false),
         };
         self.pages.push(page);
+        let at = self.pages.len() - 1;
+        if self.is_signed(at) {
+            let key = self.new_key();
+            self.feed(at, key);
+        }
     }
 
     fn capture(&mut self) {
@@ -471,9 +535,8 @@ impl World {
     }
 
     /// The page dies. What it has handed to the store may still arrive there, after its locks are free.
-    fn kill(&mut self) {
-        let Some(at) = self.any_page() else { return };
-        if self.random.below(2) == 0 && !self.is_in_trouble(at) {
+    fn kill(&mut self, at: usize, leaving: bool) {
+        if leaving && !self.is_in_trouble(at) {
             self.feed(at, Input::Leaving(false));
         }
         let page = &mut self.pages[at];
@@ -856,6 +919,10 @@ impl World {
             Effect::TryLane(chain) => page.pending.push_back(Pending::TryLane(chain)),
             Effect::HoldLane(chain) => {
                 self.lanes.entry(chain).or_insert(at);
+                if self.is_signed(at) {
+                    let key = self.new_key();
+                    self.pages[at].pending.push_back(Pending::Input(key));
+                }
             }
             Effect::ReleaseLane(chain) => {
                 if self.lanes.get(&chain) == Some(&at) {
@@ -958,7 +1025,7 @@ impl World {
         let mut stats = Stats::default();
         for (key, saved) in &self.store.metas {
             let last = key.strip_prefix("lane/").and_then(|chain| self.store.chain(chain, 0).next_back());
-            stats.add(key, saved, last.and_then(|line| Row::parse(line)).map(|row| row.seq));
+            stats.add(key, saved, last.and_then(|line| Row::parse(line)).map(|row| opening::events(&row)));
         }
         assert_eq!(stats.captured(), self.captured.len() as u64 + self.signed_in, "captured");
         assert_eq!((stats.pending(), stats.stored), (0, stats.acknowledged + stats.overflow), "settled");

@@ -27,8 +27,8 @@ export interface EventRow {
   id: string
   /** The same as {@link uuidOf}, for services that want a UUID. */
   uuid: string
-  /** `open` is the row that opens a chain and `erased` one whose body is gone: neither is an event. */
-  kind: 'track' | 'page' | 'identify' | 'group' | 'open' | 'erased'
+  /** `open` and `close` are the rows that open and close a chain, `erased` one whose body is gone: none is an event. */
+  kind: 'track' | 'page' | 'identify' | 'group' | 'open' | 'close' | 'erased'
   /** The event's name; for one that has none its kind, for what is no event `nymtrail_` and its kind. */
   name: string
   /** Properties or traits, but for those named `nt_…` at any depth: a reader of an export would take them for a row. */
@@ -65,7 +65,7 @@ interface Body {
 export function readEvent(line: string): EventRow {
   const row: Row = JSON.parse(line)
   const body: Body = row.body === undefined ? {} : JSON.parse(row.body, withoutOurs)
-  const kind = body.k ?? (row.body === undefined ? 'erased' : 'open')
+  const kind = body.k ?? (row.body === undefined ? 'erased' : row.seq ? 'close' : 'open')
   const columns: Record<string, string | number> = {}
   for (const [name, value] of Object.entries(row)) columns[`nt_${name}`] = value
   return {
@@ -84,7 +84,7 @@ export function readEvent(line: string): EventRow {
 const withoutOurs = (name: string, value: unknown) => (name.startsWith('nt_') ? undefined : value)
 
 /** The rows of a batch that are events; not those that only hold the chain together. */
-export const isEvent = ({ kind }: EventRow): boolean => kind !== 'open' && kind !== 'erased'
+export const isEvent = ({ kind }: EventRow): boolean => !['open', 'close', 'erased'].includes(kind)
 
 /**
  * A UUID of version 7 (RFC 9562) made of nothing but the row's time, chain and seq, so it is the same on every try: 48

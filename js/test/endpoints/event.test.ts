@@ -29,6 +29,8 @@ test('a row is taken apart', () => {
   const { body, salt, ...rest } = JSON.parse(checkout?.line as string)
   expect(body && salt).toBeTruthy()
   expect(readEvent(JSON.stringify({ ...rest, bc: 'c' }))).toMatchObject({ kind: 'erased', name: 'nymtrail_erased' })
+  const close = readEvent(JSON.stringify({ ...rest, salt, body: '{"nx":"00","x":"close"}' }))
+  expect([close.kind, close.name, isEvent(close)]).toEqual(['close', 'nymtrail_close', false])
 })
 
 test('no property passes for a column', () => {

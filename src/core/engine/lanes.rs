@@ -7,6 +7,7 @@ use crate::core::{
     joined,
     json::{Object, write_text},
     lane::{Drops, EpochId, Lane, META_LANE, META_SETTLED},
+    opening,
     recorder::META_KEYRING,
     row::{MAX_INTEGER, Row},
     sender::Sender,
@@ -38,22 +39,34 @@ impl Engine {
             self.effects.warn(Code::StorageDisabled);
         }
         let epoch = self.recorder.epoch_id(now);
-        let fits =
-            |saved: &str| Lane::load(saved, Head::nowhere()).is_some_and(|lane| lane.epoch == epoch && !lane.closed);
+        let mut before: Option<(u64, Candidate)> = None;
         for (key, saved) in &metas {
             if let Some(chain) = key.strip_prefix(META_LANE)
-                && self.candidates.len() < LANES_TRIED
-                && fits(saved)
+                && let Some(lane) = Lane::load(saved, Head::nowhere()).filter(|lane| !lane.closed)
             {
+                let newest = before.as_ref().is_none_or(|(number, _)| *number < lane.epoch.number);
+                let ends = newest && self.recorder.goes_on_with(lane.epoch, now);
+                if !ends && (lane.epoch != epoch || self.candidates.len() >= LANES_TRIED) {
+                    continue;
+                }
                 let settled = metas.iter().find(|(key, _)| key.strip_prefix(META_SETTLED) == Some(chain));
                 let settled = settled.map_or_else(Settled::default, |(_, saved)| Settled::load(saved));
                 // The collector takes nothing of a lane any more whose events had to be moved.
                 if settled.moved == 0 {
                     let (record, pruned) = (saved.clone(), settled.first());
-                    self.candidates.push(Candidate { chain: chain.into(), record, pruned });
+                    let candidate = Candidate { chain: chain.into(), record, pruned };
+                    if ends {
+                        before = Some((lane.epoch.number, candidate));
+                    } else {
+                        self.candidates.push(candidate);
+                    }
                 }
             }
         }
+        // The last one is tried first: the epoch before is gone on with only where no lane of this one is idle.
+        let mut candidates: Vec<_> = before.map(|(_, candidate)| candidate).into_iter().collect();
+        candidates.append(&mut self.candidates);
+        self.candidates = candidates;
         self.try_next_lane();
     }
 
@@ -74,8 +87,9 @@ impl Engine {
         let row = last.and_then(|line| Row::parse(&line));
         let ours = row.as_ref().is_some_and(|row| self.recorder.may_go_on(row));
         let lane = found.zip(row).and_then(|(candidate, row)| {
-            // A page that died when the disk was full may have left a hole, behind which nothing links.
-            let whole = candidate.pruned + rows == row.seq + 1;
+            // A page that died when the disk was full may have left a hole, behind which nothing links. And what this page
+            // knows of the lane may be older than its end.
+            let whole = candidate.pruned + rows == row.seq + 1 && !opening::is_close(&row);
             Lane::load(&candidate.record, Head::after(row)).filter(|_| whole)
         });
         match lane {
@@ -84,7 +98,7 @@ impl Engine {
                 let next = lane.head.seq + 1;
                 self.recorder.lane = Some(lane);
                 self.begin_lane(chain, next, false);
-                if !ours || self.recorder.must_leave_lane(now) {
+                if !ours || self.recorder.must_leave_lane(now) && !self.recorder.goes_over(now) {
                     self.leave_lane();
                 }
             }
@@ -103,7 +117,11 @@ impl Engine {
 
     /// Takes rows that were linked just now. The first may be the genesis of a lane opened for them.
     pub(super) fn take_rows(&mut self, rows: Vec<StoredRow>) {
-        if let Some(genesis) = rows.first().filter(|row| row.seq == 0) {
+        if let Some((lane, opening)) = self.recorder.closed.take() {
+            self.metas.push((joined(opening::META, &lane.head.chain), opening.text()));
+            self.put_away(&lane);
+        }
+        if let Some(genesis) = rows.iter().find(|row| row.seq == 0) {
             self.effects.hold_lane(&genesis.chain);
             let note = Object::default().text("chain", &genesis.chain).finish();
             self.effects.note("lane", &note);
@@ -136,9 +154,15 @@ impl Engine {
         for row in rows {
             if let Some(last) = group.last().filter(|last| last.chain != row.chain) {
                 let key = joined(META_LANE, &last.chain);
-                let own = put.iter().position(|(name, _)| *name == key);
-                let own = own.and_then(|at| put.get(at..=at)).unwrap_or_default();
-                self.write(core::mem::take(&mut group), own);
+                let mut own = Vec::new();
+                put.retain(|meta| {
+                    let other = meta.0 != key;
+                    if !other {
+                        own.push(meta.clone());
+                    }
+                    other
+                });
+                self.write(core::mem::take(&mut group), &own);
             }
             group.push(row);
         }
@@ -156,7 +180,7 @@ impl Engine {
 
     /// The first write to a lane that was another page's shows whether it has all of that page's rows. Nothing is
     /// written behind it before that is known, so no row is ever stored that does not link.
-    fn must_hold_back(&self) -> bool {
+    pub(super) fn must_hold_back(&self) -> bool {
         !self.proven && self.writing.iter().any(|(_, rows)| !rows.is_empty())
     }
 
@@ -167,10 +191,16 @@ impl Engine {
             if let Some(lane) = self.recorder.lane.take() {
                 self.effects.release_lane(&lane.head.chain);
             }
-            let linked = self.recorder.relink(&rows, entropy);
-            self.take_rows(linked);
+            self.relink(&rows, entropy);
         }
         self.commit();
+    }
+
+    /// Links the events of `rows` once more. An opening that rests on a closing row among them is void.
+    pub(super) fn relink(&mut self, rows: &[StoredRow], entropy: &mut dyn Entropy) {
+        self.metas.extend(void(rows));
+        let linked = self.recorder.relink(rows, entropy);
+        self.take_rows(linked);
     }
 
     pub(super) fn written(&mut self, id: u64, result: Result<(), StoreErrorKind>, now: u64, entropy: &mut dyn Entropy) {
@@ -213,7 +243,9 @@ impl Engine {
             }
             Err(_) if late => self.move_to_memory(rows, entropy),
             // Memory does not fail; if it did, the events would be lost, and counted.
-            Err(_) if self.degraded => self.drops.quota += rows.iter().filter(|row| row.seq > 0).count() as u64,
+            Err(_) if self.degraded => {
+                self.drops.quota += rows.iter().filter(|row| opening::is_event(row)).count() as u64
+            }
             Err(StoreErrorKind::Collision) => {
                 self.abandon(chain.into());
                 self.link_again(rows, entropy);
@@ -228,6 +260,10 @@ impl Engine {
         let epoch = self.chains.iter().find(|(known, _)| known == chain);
         let epoch = epoch.map_or_else(EpochId::default, |(_, epoch)| *epoch);
         let (mut note, mut bytes, mut top) = (String::new(), 0, 0);
+        if rows.iter().all(|row| row.seq > 0 && !opening::is_event(row)) {
+            // Sent with what a later page looks for: soon after the new chain's first rows it would tell of them.
+            return;
+        }
         for row in rows {
             note.push(if note.is_empty() { '[' } else { ',' });
             write_text(&row.line, &mut note);
@@ -269,8 +305,7 @@ impl Engine {
             rows.append(&mut self.unwritten);
         }
         self.tail.clear();
-        let linked = self.recorder.relink(&rows, entropy);
-        self.take_rows(linked);
+        self.relink(&rows, entropy);
         self.commit();
     }
 
@@ -353,8 +388,13 @@ impl Engine {
             lost.retain(|row| row.chain != *chain || row.seq > *through || row.seq == 0);
         }
         self.drops.quota += (before - lost.len()) as u64;
-        let linked = self.recorder.relink(&lost, entropy);
-        self.take_rows(linked);
+        self.relink(&lost, entropy);
         self.commit();
     }
+}
+
+/// An opening that is forgotten, if what closes its chain is among these rows.
+pub(super) fn void(rows: &[StoredRow]) -> Option<(String, String)> {
+    let close = rows.iter().find(|row| row.seq > 0 && !opening::is_event(row))?;
+    Some((joined(opening::META, &close.chain), String::new()))
 }

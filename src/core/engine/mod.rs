@@ -5,6 +5,8 @@
 
 use alloc::{string::String, vec::Vec};
 
+#[cfg(test)]
+mod continuity;
 mod effect;
 mod lanes;
 mod page;
@@ -16,7 +18,8 @@ use super::{
     config::Config,
     error::Code,
     json::Object,
-    lane::{Drops, EpochId},
+    lane::{Drops, EpochId, Lane},
+    opening,
     pseudonym::Kind,
     recorder::{EventKind, Namespace, Recorder},
     sender::Sender,
@@ -182,7 +185,8 @@ impl Engine {
         if self.phase == Phase::Closed {
             return Err(Code::Closed);
         }
-        if self.recorder.must_leave_lane(now) {
+        // Behind a write that may yet collide nothing closes a lane.
+        if self.recorder.must_leave_lane(now) && (!self.recorder.goes_over(now) || self.must_hold_back()) {
             self.leave_lane();
         }
         let result = if self.is_full() {
@@ -245,7 +249,7 @@ impl Engine {
     /// Events that are captured and not stored yet.
     pub fn waiting(&self) -> u64 {
         let rows = self.unwritten.iter().chain(self.writing.iter().flat_map(|(_, rows)| rows));
-        rows.filter(|row| row.seq > 0).count() as u64
+        rows.filter(|row| opening::is_event(row)).count() as u64
     }
 
     /// Drops that no lane's record holds yet.
@@ -286,9 +290,14 @@ impl Engine {
     fn leave_lane(&mut self) {
         if let Some(mut lane) = self.recorder.lane.take() {
             lane.closed = true;
-            self.metas.push((lane.meta_key(), lane.save()));
-            self.effects.release_lane(&lane.head.chain);
+            self.put_away(&lane);
         }
+    }
+
+    /// Keeps a lane's record for good, and gives the lane up.
+    fn put_away(&mut self, lane: &Lane) {
+        self.metas.push((lane.meta_key(), lane.save()));
+        self.effects.release_lane(&lane.head.chain);
     }
 
     fn forget(&mut self) {

@@ -1,12 +1,12 @@
 //! Sending: the sender's steps as effects, and what the pages of an origin tell each other.
 
-use super::Engine;
+use super::{Engine, lanes::void};
 use crate::core::{
     answer::Answer,
     error::Code,
     json::Object,
     lane::EpochId,
-    random_below,
+    opening, random_below,
     row::MAX_INTEGER,
     sender::{Batch, Sender, Step},
     wire,
@@ -241,8 +241,7 @@ impl Engine {
     /// The events of `rows` in the lane at hand, or a new one, stored in one transaction with the record that says so: they
     /// are in one of the two places, never in both.
     fn move_rows(&mut self, rows: &[StoredRow], record: (String, String), entropy: &mut dyn Entropy) {
-        let linked = self.recorder.relink(rows, entropy);
-        self.take_rows(linked);
+        self.relink(rows, entropy);
         self.metas.push(record);
         self.commit();
         self.awaited = self.last_id;
@@ -250,11 +249,16 @@ impl Engine {
 
     /// The same in a lane of their own, which nobody goes on with.
     fn move_apart(&mut self, rows: &[StoredRow], epoch: EpochId, record: (String, String), entropy: &mut dyn Entropy) {
-        if let Some((lane, linked)) = self.recorder.relink_apart(rows, epoch, entropy) {
-            self.write(linked, &[record, (lane.meta_key(), lane.save())]);
+        let (mut put, mut linked) = (Vec::from([record]), Vec::new());
+        put.extend(void(rows));
+        let moved = rows.iter().any(opening::is_event).then(|| self.recorder.relink_apart(rows, epoch, entropy));
+        if let Some((lane, rows)) = moved.flatten() {
+            put.push((lane.meta_key(), lane.save()));
             self.chains.push((lane.head.chain, epoch));
-            self.awaited = self.last_id;
+            linked = rows;
         }
+        self.write(linked, &put);
+        self.awaited = self.last_id;
     }
 
     /// Whoever waits for a flush hears of its end, and of a pause too: nobody need wait for that to end.
