@@ -174,7 +174,7 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       }
       // Made while the store opens.
       const key = this.#keys?.make()
-      void this.#metas()
+      void this.metas()
         .catch(() => void this.#use(memoryStore(), false))
         .then(async (metas) => {
           await within(key?.(), KEY_LIMIT)
@@ -233,8 +233,8 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       return { ...stats, receipts, storage: this.#durable ? 'indexeddb' : 'memory' } as CoreStats
     }
 
-    async receipts() {
-      return receiptsIn(await this.#metas())
+    metas() {
+      return this.#connect().then((store) => store.metas())
     }
 
     async export() {
@@ -248,12 +248,12 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       return rows
     }
 
-    async erase() {
+    async erase(taken: Parameters<Core['erase']>[0]) {
       this.#tell?.('erased')
       this.#feed('Erase')
       this.#letGo()
       // A client that never opened its store may have one from an earlier page.
-      await (await this.#connect()).wipe()
+      await (await this.#connect()).wipe(taken)
     }
 
     async close() {
@@ -284,10 +284,6 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
     #connect(): Promise<Store> {
       this.#store ??= openInTime(this.#name).then((store) => this.#use(store, true))
       return this.#store
-    }
-
-    #metas() {
-      return this.#connect().then((store) => store.metas())
     }
 
     #use(store: Store, durable: boolean) {

@@ -8,6 +8,7 @@ export { deviceSigner } from './lib/signer.js'
 /** What the collector's answer for one row means. Codes it may learn later mean retry: nothing is lost by waiting. */
 const REFUSED: Record<string, Outcome> = {
   bad_link: 'drop',
+  chain_erased: 'drop',
   malformed_row: 'drop',
   time_back: 'drop',
   unknown_epoch: 'drop',
@@ -50,6 +51,7 @@ export interface CollectorOptions {
  * ```
  */
 export function collector(url: string, { gzip = false, key }: CollectorOptions = {}): Endpoint {
+  const base = url.replace(/(\/v1\/batch)?\/*$/, '')
   return {
     name: 'collector',
     // The collector's own limit for a body, packed or not, unless it was started with another.
@@ -59,10 +61,11 @@ export function collector(url: string, { gzip = false, key }: CollectorOptions =
     gzip,
     browserSafe: true,
     signer: deviceSigner(key),
+    erase: (asked) => ({ url: `${base}/v1/erase`, body: JSON.stringify(asked) }),
     encode({ deployment, epoch, sentAt, ageMs, checkpoints, rows }) {
       const head = JSON.stringify({ deployment, epoch, sent_at: sentAt, age_ms: ageMs, checkpoints })
       return {
-        url: `${url.replace(/(\/v1\/batch)?\/*$/, '')}/v1/batch`,
+        url: `${base}/v1/batch`,
         body: `${head.slice(0, -1)},"rows":[${rows.join()}]}`,
       }
     },

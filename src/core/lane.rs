@@ -52,7 +52,11 @@ pub struct Lane {
     pub drops: Drops,
     /// What [`save`](Self::save) gives has to be written.
     pub unsaved: bool,
+    /// The id, of a device or in the audience profile of a visit, that its events carry: what joins it to other lanes anyway.
+    pub whose: Option<String>,
     blind: String,
+    /// What it takes to have the chain erased where it was sent: its hash is in the first row. `None`: an older lane.
+    token: Option<String>,
 }
 
 /// What every lane's meta key begins with; the chain's id follows.
@@ -62,8 +66,9 @@ pub const META_SETTLED: &str = "settled/";
 
 impl Lane {
     /// A lane that was opened just now. `blind`: the secret that hides the head of the epoch before.
-    pub fn opened(head: Head, epoch: u64, published: bool, blind: String) -> Self {
-        Self { head, epoch, published, closed: false, drops: Drops::default(), unsaved: true, blind }
+    pub fn opened(head: Head, epoch: u64, published: bool, blind: String, token: String) -> Self {
+        let (closed, drops, unsaved) = (false, Drops::default(), true);
+        Self { head, epoch, published, closed, drops, unsaved, whose: None, blind, token: Some(token) }
     }
 
     /// The key of its meta.
@@ -71,12 +76,13 @@ impl Lane {
         joined(META_LANE, &self.head.chain)
     }
 
-    /// As a record for the store. The head is not in it: it is the chain's last row.
+    /// As a record for the store, of which `js/erasure.ts` reads the last two words. The head is not in it: it is the chain's
+    /// last row.
     pub fn save(&self) -> String {
         let Drops { scrubbed, overflow, quota, too_large } = self.drops;
         let flags = [self.epoch, u64::from(self.published), u64::from(self.closed)];
         let words = Words::default().numbers(&flags).numbers(&[scrubbed, overflow, quota, too_large]);
-        words.text(Some(&self.blind)).finish()
+        words.text(Some(&self.blind)).text(self.token.as_deref()).text(self.whose.as_deref()).finish()
     }
 
     /// The epoch of a saved lane, if it is a published one.
@@ -101,6 +107,8 @@ impl Lane {
                 too_large: words.number()?,
             },
             blind: words.string()?,
+            token: words.string(),
+            whose: words.string(),
             unsaved: false,
         })
     }
@@ -113,8 +121,10 @@ mod tests {
     #[test]
     fn a_saved_lane_loads() {
         let head = Head { chain: "ab".into(), seq: 3, t: 4, link: "cd".into() };
-        let mut lane = Lane::opened(head.clone(), 20781, true, "11".repeat(32));
+        let mut lane = Lane::opened(head.clone(), 20781, true, "11".repeat(32), "22".repeat(16));
         (lane.closed, lane.drops.scrubbed, lane.unsaved) = (true, 2, false);
+        assert_eq!(Lane::load(&lane.save(), head.clone()), Some(lane.clone()));
+        lane.whose = Some("vQ5DTnbm0Qmmb5anLHChkw".into());
         assert_eq!(Lane::load(&lane.save(), head), Some(lane));
     }
 }
