@@ -2,8 +2,12 @@
  * The client: takes calls at once, lets them wait for consent and core, hands them over in order, and stays harmless
  * whatever happens. Everything that counts, hashes, stores or schedules is in the core.
  */
+import { about } from './about.js'
+import { receiptsIn } from './browser/receipts.js'
+import type { Metas } from './browser/store.js'
 import { pageContext } from './context.js'
 import type { Call, Core, CoreClass, Host } from './core.js'
+import { chainsOf } from './erasure.js'
 import { type Code, message, say } from './errors.js'
 import { makeLedger } from './ledger.js'
 import { forgetMatches, guessable, readIdentifier } from './normalise.js'
@@ -16,6 +20,7 @@ import type {
   ConsentState,
   Described,
   DropReason,
+  Erasure,
   IdentifyOptions,
   Props,
   ReadyState,
@@ -325,8 +330,19 @@ export function makeTrail(
     warn(code)
   }
 
-  /** Deletes everything stored, also by earlier visits: for that a core is started if there is none, but not heard. */
-  function wipe() {
+  /**
+   * Deletes everything stored, also by earlier visits: for that a core is started if there is none, but not heard. Then the
+   * service is asked to erase what it was sent; for which nobody waits but who has called {@link Trail.erase}.
+   */
+  function wipe(earlier?: boolean): Promise<Erasure> {
+    let asked: Promise<Erasure> | Erasure = { asked: 0, erased: 0, left: 0 }
+    const ask = async (metas: Metas): Promise<Erasure> => {
+      const [chains, others] = chainsOf(metas, earlier)
+      if (!endpoint.erase) return { asked: 0, erased: 0, left: chains.length + others.length }
+      const erased = await makeTransport(endpoint, emit, warn).erase(chains)
+      if (erased < chains.length) warn('erasure_unconfirmed')
+      return { asked: chains.length, erased, left: others.length }
+    }
     const opening = started
     const last = halt()
     counts.forget()
@@ -337,13 +353,17 @@ export function makeTrail(
         // What is not open yet cannot be deleted.
         if (!target || !(await within(last ? opening : target.start(), START_LIMIT))) return
         return within(
-          target.erase().then(() => true),
+          target
+            .erase((metas) => {
+              asked = ask(metas)
+            })
+            .then(() => true),
           ANSWER_LIMIT,
         )
       })
       .catch(() => false)
       .then((done) => done || warn('erase_failed'))
-    return stopping
+    return stopping.then(() => asked)
   }
 
   function decide(next: ConsentState) {
@@ -431,25 +451,28 @@ export function makeTrail(
     },
 
     async export() {
-      const ndjson = await ask((core) => core.export(), CHECK_LIMIT)
-      if (ndjson === undefined) return { rows: [], ndjson: '', code: why() }
+      const found = await ask((core) => Promise.all([core.export(), core.metas()]), CHECK_LIMIT)
+      const [ndjson, metas] = found ?? ['', []]
       return {
         ndjson,
         rows: ndjson
           .split('\n')
           .filter(Boolean)
           .map((line) => JSON.parse(line) as Row),
+        records: Object.fromEntries(metas),
+        client: about(settings),
+        ...(!found && { code: why() }),
       }
     },
 
     continuity: async (options) => (await ask((core) => core.continuity(!!options?.forget), ANSWER_LIMIT)) ?? [],
 
-    receipts: async () => (await ask((core) => core.receipts(), ANSWER_LIMIT)) ?? [],
+    receipts: async () => receiptsIn((await ask((core) => core.metas(), ANSWER_LIMIT)) ?? []),
 
-    async erase() {
+    async erase(options) {
       consent = 'denied'
       dropQueue('consent')
-      if (broken !== 'no_dom') await wipe()
+      return broken === 'no_dom' ? { asked: 0, erased: 0, left: 0 } : wipe(options?.earlier)
     },
 
     async ready(): Promise<ReadyState> {

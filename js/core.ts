@@ -1,6 +1,7 @@
 /** The boundary to the wasm: strings both ways, no exceptions but traps. Its other side is src/bindings.rs. */
+import type { Metas } from './browser/store.js'
 import type { Code } from './errors.js'
-import type { IdentifierType, Receipt, Signer, Stats, Verdict } from './types.js'
+import type { IdentifierType, Signer, Stats, Verdict } from './types.js'
 
 /** Counts as the core knows them: it has no `inert`, and no schema. */
 export type CoreStats = Omit<Stats, 'dropped' | 'properties'> & { dropped: Partial<Stats['dropped']> }
@@ -16,9 +17,10 @@ export interface Core {
   verify(): Promise<Verdict>
   stats(): Promise<CoreStats>
   export(): Promise<string>
-  receipts(): Promise<Receipt[]>
+  metas(): Promise<Metas>
   continuity(forget: boolean): Promise<string[]>
-  erase(): Promise<void>
+  /** Deletes everything; `taken` is told of the metas that were there. */
+  erase(taken: (metas: Metas) => void): Promise<void>
   hurry(): void
   close(): Promise<void>
 }

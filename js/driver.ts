@@ -177,7 +177,7 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       }
       // Made while the store opens.
       const key = this.#keys?.make()
-      void this.#metas()
+      void this.metas()
         .catch(() => void this.#use(memoryStore(), false))
         .then(async (metas) => {
           await within(key?.(), KEY_LIMIT)
@@ -236,8 +236,8 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       return { ...stats, receipts, storage: this.#durable ? 'indexeddb' : 'memory' } as CoreStats
     }
 
-    async receipts() {
-      return receiptsIn(await this.#metas())
+    metas() {
+      return this.#connect().then((store) => store.metas())
     }
 
     async continuity(forget: boolean) {
@@ -259,12 +259,12 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       return rows
     }
 
-    async erase() {
+    async erase(taken: Parameters<Core['erase']>[0]) {
       this.#tell?.('erased')
       this.#feed('Erase')
       this.#letGo()
       // A client that never opened its store may have one from an earlier page.
-      await (await this.#connect()).wipe()
+      await (await this.#connect()).wipe(taken)
     }
 
     async close() {
@@ -297,10 +297,6 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
         this.#use(store, true),
       )
       return this.#store
-    }
-
-    #metas() {
-      return this.#connect().then((store) => store.metas())
     }
 
     #use(store: Store, durable: boolean) {

@@ -23,6 +23,7 @@ export const MESSAGES = {
   consent_denied: 'nothing is recorded without consent; Global Privacy Control and Do Not Track deny it',
   audience_profile: "the audience profile has no identify() and group(); use profile 'product', after consent",
   erase_failed: 'not everything could be deleted; call erase() again',
+  erasure_unconfirmed: 'the service did not confirm that it erased what it has; ask its operator',
   // Pseudonyms.
   no_salt: 'identify() and group() need the option salt; nothing is recorded',
   no_epoch_key: 'no salt of this epoch is at hand; events go without a pseudonym',

@@ -6,7 +6,7 @@
  */
 import { bytesOf } from './endpoints/lib/bytes.js'
 import { pathOf } from './endpoints/lib/tree.js'
-import type { Receipt, Row, Trail } from './types.js'
+import type { ExportedData, Receipt, Row } from './types.js'
 
 /**
  * Why there is no proof.
@@ -37,7 +37,10 @@ export type Proved = { proof: string; code?: undefined } | { proof?: undefined; 
  * if (proof) download('signed.tlog-proof', proof)
  * ```
  */
-export async function prove(trail: Pick<Trail, 'export' | 'receipts'>, id: string): Promise<Proved> {
+export async function prove(
+  trail: { export(): Promise<Pick<ExportedData, 'rows'>>; receipts(): Promise<Receipt[]> },
+  id: string,
+): Promise<Proved> {
   const [, chain, digits] = /^([\da-f]{64}):(\d{1,16})$/.exec(id) ?? []
   if (!chain) return { code: 'invalid_id' }
   const seq = Number(digits)

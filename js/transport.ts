@@ -2,7 +2,15 @@
 import { unveiled } from './browser/store.js'
 import type { Code } from './errors.js'
 import { page } from './page.js'
-import type { Activity, Batch, EncodedRequest, Endpoint, EndpointResponse, Settlement } from './types.js'
+import type {
+  Activity,
+  Batch,
+  EncodedRequest,
+  Endpoint,
+  EndpointResponse,
+  ErasureRequest,
+  Settlement,
+} from './types.js'
 
 /** What the browser grants all keepalive requests of a page together: 64 KiB; we stop short of it, as others share it. */
 const KEEPALIVE_BYTES = 60_000
@@ -33,6 +41,8 @@ interface Result {
 export interface Transport {
   /** {@link Host.deliver}: resolves to a {@link Result} as JSON and never rejects. */
   deliver(rows: string[], meta: string, exit: boolean, checkpoints?: string[]): Promise<string>
+  /** Asks the service to erase chains, once, each in a request of its own. Resolves to how many it says it has erased. */
+  erase(chains: ErasureRequest[]): Promise<number>
   /** Ends what is in flight. */
   stop(): void
 }
@@ -74,8 +84,7 @@ export function makeTransport(
       // Nothing of it is for this service.
       if (encoded === null) return { status: 204, events: 'a' }
       request = encoded
-      const { body } = request
-      bytes = typeof body === 'string' ? new TextEncoder().encode(body).length : body.length
+      bytes = bytesOf(request)
     } catch {
       warn('endpoint_failed')
       return failed
@@ -99,7 +108,7 @@ export function makeTransport(
    */
   async function lastWord(request: EncodedRequest, bytes: number): Promise<EndpointResponse | undefined> {
     const budget = page()
-    if (!endpoint.keepalive || budget.requests >= KEEPALIVE_REQUESTS || budget.bytes + bytes > KEEPALIVE_BYTES) return
+    if (!mayOutlive(bytes)) return
     budget.requests++
     budget.bytes += bytes
     try {
@@ -108,6 +117,20 @@ export function makeTransport(
       budget.requests--
       budget.bytes -= bytes
     }
+  }
+
+  function mayOutlive(bytes: number): boolean {
+    const budget = page()
+    return endpoint.keepalive && budget.requests < KEEPALIVE_REQUESTS && budget.bytes + bytes <= KEEPALIVE_BYTES
+  }
+
+  async function erase(chain: ErasureRequest): Promise<number> {
+    // An endpoint that throws has not asked.
+    const request = endpoint.erase?.(chain) as EncodedRequest
+    const bytes = bytesOf(request)
+    // Perhaps the page is about to be closed. What cannot outlive it goes all the same.
+    const response = await (mayOutlive(bytes) ? lastWord(request, bytes) : exchange(request, bytes, false))
+    return +/^2/.test(`${response?.status}`)
   }
 
   /** One request and its answer; undefined when there was none. */
@@ -176,11 +199,18 @@ export function makeTransport(
       deliver(...batch)
         .catch(() => failed)
         .then(JSON.stringify as (result: Result) => string),
+    erase: async (chains) => {
+      const answers = await Promise.all(chains.map((chain) => erase(chain).catch(() => 0)))
+      return answers.reduce((sum, answer) => sum + answer, 0)
+    },
     stop() {
       for (const abort of inFlight) abort.abort()
     },
   }
 }
+
+const bytesOf = ({ body }: EncodedRequest): number =>
+  typeof body === 'string' ? new TextEncoder().encode(body).length : body.length
 
 /** No answer, or none that can be used: try again later. */
 const failed: Result = { status: 0, events: 'r' }

@@ -133,6 +133,14 @@ export interface EncodedRequest {
   body: string | Uint8Array
 }
 
+/** A chain that the service is to erase, and what shows that it is this device's: row 0 has the token's hash (`et`). */
+export interface ErasureRequest {
+  /** The chain's id, 64 hex digits. */
+  readonly chain: string
+  /** 32 hex digits. */
+  readonly token: string
+}
+
 /** The answer to a request, its body read. */
 export interface EndpointResponse {
   /** The HTTP status. */
@@ -219,6 +227,11 @@ export interface Endpoint {
    * `veil`, which the service must never keep. With a `salt` that is a URL; see docs/PEPPER.md. Default `false`.
    */
   readonly pepper?: boolean
+  /**
+   * Makes the request that has the service erase one chain, when everything on the device is deleted: sent once, and any 2xx
+   * counts as done. Default: the service is not asked, and erasing there is up to the site; see docs/RIGHTS.md.
+   */
+  erase?(asked: ErasureRequest): EncodedRequest
   /** `false`: it needs a secret, so it must go through the site's own proxy; refused without `proxied: true`. */
   readonly browserSafe: boolean
 }
@@ -470,12 +483,43 @@ export interface Row {
   bc?: string
 }
 
-/** Everything stored on this device for the deployment. */
+/** What {@link Trail.erase} asked of the service, in chains. */
+export interface Erasure {
+  /** What it was asked to erase; 0 if the endpoint has no {@link Endpoint.erase}. */
+  asked: number
+  /** Of these, what it says is erased. If that is fewer, only its operator can help: what it took to ask is deleted. */
+  erased: number
+  /** What it was not asked to erase: chains of earlier epochs, visits or people, see {@link EraseOptions.earlier}. */
+  left: number
+}
+
+/** Options of {@link Trail.erase}. */
+export interface EraseOptions {
+  /**
+   * Have the service erase also the chains of earlier epochs and visits. Default `false`: their requests would tell it that
+   * all of them are this browser's, which nothing else does.
+   */
+  earlier?: boolean
+}
+
+/**
+ * Everything stored on this device for the deployment. `readable()` of `nymtrail/rights` makes it one document for people.
+ * It holds the tokens by which the chains can be erased.
+ */
 export interface ExportedData {
   /** The rows, by chain and position. */
   rows: Row[]
   /** The same as newline-delimited JSON, which `nymtrail verify -` reads. */
   ndjson: string
+  /** What is kept beside the rows, by key, exactly as it is stored: docs/RIGHTS.md has each record's words. */
+  records: Record<string, string>
+  /** What the client was set to; `host`: where events go, if the endpoint tells without an event. */
+  client: {
+    deployment: string
+    mode: 'random' | 'salt' | 'secret' | 'audience'
+    endpoint: string
+    host: string | undefined
+  }
   /** Why nothing could be read. */
   code?: Code
 }
@@ -518,7 +562,7 @@ export interface Trail<Events extends EventMap<Events> = Record<string, Props>> 
   consent(): ConsentState
   /**
    * Sets the consent. `granted` starts the client and replays what waits; `denied` drops what waits and, after
-   * `granted`, deletes everything stored, as {@link Trail.erase} does; `pending` after `granted` keeps what is stored and lets new events wait.
+   * `granted`, deletes everything stored and has it erased by the service, as {@link Trail.erase} does; `pending` after `granted` keeps what is stored and lets new events wait.
    * @example `banner.onAccept = () => trail.consent('granted')`
    */
   consent(state: ConsentState): void
@@ -528,7 +572,10 @@ export interface Trail<Events extends EventMap<Events> = Record<string, Props>> 
   verify(): Promise<Verdict>
   /** Counts that add up exactly. */
   stats(): Promise<Stats>
-  /** Everything stored on this device; calls that wait for consent are not. */
+  /**
+   * Everything stored on this device; calls that wait for consent are not.
+   * @example `download('my-data.json', JSON.stringify(await trail.export(), null, 2))`
+   */
   export(): Promise<ExportedData>
   /** What the service has signed of the chains on this device; kept by endpoints that check receipts (`collector`). */
   receipts(): Promise<Receipt[]>
@@ -542,8 +589,16 @@ export interface Trail<Events extends EventMap<Events> = Record<string, Props>> 
   /**
    * Deletes everything stored on this device, also of earlier visits, and sets the consent to `denied`, in the other
    * tabs of the site too; `consent('granted')` begins anew. Warns `erase_failed` if something is left.
+   *
+   * An endpoint that can (`collector`) then asks the service, once, to erase the chains of the current visitor and epoch:
+   * each in a request of its own, and nothing is sent any more. Warns `erasure_unconfirmed` if it did not say that it has.
+   * @example
+   * ```ts
+   * const { asked, erased } = await trail.erase()
+   * show(erased < asked ? 'Deleted here. Please write to us about the rest.' : 'Deleted here and on our server.')
+   * ```
    */
-  erase(): Promise<void>
+  erase(options?: EraseOptions): Promise<Erasure>
   /** Resolves when events are recorded, or at once when they are not and why; with `pending`, that is at once. */
   ready(): Promise<ReadyState>
   /** Stores what waits and ends this client; the next `createTrail()` makes a new one. */

@@ -19,7 +19,8 @@ const KB = 1024
  *   that events of a chain that forked are moved whichever page finds them, and none is given up; then by
  *   3.25 KB for the detectors of phone numbers, cards and the like; then by 0.75 KB for profiles, privacy signals and strict
  *   mode, and 165 bytes of it for the hook of schemas, which are an entry of their own; then by 0.625 KB for the aliases of
- *   the mode pepper, which are made with the body and taken along with their row.
+ *   the mode pepper, which are made with the body and taken along with their row, and as much for erasure tokens: the
+ *   request by which the service erases a chain, whose chains may be asked for together, and an export that leaves nothing out.
  * - one endpoint: a format and its answers, no library: more than 2 KB would mean that something heavy slipped in.
  * - collector: beside its format what signs checkpoints and checks receipts.
  * - schema: what reads a declaration; its dictionary is no page's.

@@ -9,7 +9,7 @@
  * Three object stores: `rows`, from `[chain, seq]` to a line, `metas`, from a key to a value, and `keys`, from a chain to
  * the key that signs it.
  */
-import { fitting, type Store, StoreError, type StoreFailure, type Write } from './store.js'
+import { fitting, type Metas, type Store, StoreError, type StoreFailure, type Write } from './store.js'
 
 const VERSION = 2
 const STORES = ['rows', 'metas', 'keys']
@@ -130,26 +130,24 @@ export async function openIdb(name: string, thrownAway?: () => void): Promise<St
         const found = rows.openCursor(span(chain, 0), 'prev')
         return () => found.result?.value
       }),
-    metas: () =>
-      transact('readonly', (_, __, metas) => {
-        const [keys, values] = [metas.getAllKeys(), metas.getAll()]
-        return () => keys.result.map((key, at) => [key as string, values.result[at]])
-      }),
+    metas: () => transact('readonly', (_, __, metas) => allOf(metas)),
     key: (chain) =>
       transact('readonly', (_, __, ___, signers) => {
         const found = signers.get(chain)
         return () => found.result
       }),
-    async wipe() {
+    async wipe(taken) {
       const cleared = transact('readwrite', (tx, ...stores) => {
+        const found = allOf(stores[1])
         for (const store of stores) store.clear()
         tx.commit()
-        return () => {}
+        return found
       })
-      if (wiped) return cleared
+      if (wiped) return void (await cleared)
       wiped = true
       // Whatever became of the content, the database goes. If a frozen page keeps it, at least the content is gone.
-      await cleared.catch(() => {})
+      const found = await cleared.catch((): Metas => [])
+      taken?.(found)
       disconnect()
       await answer(() => indexedDB.deleteDatabase(name))
     },
@@ -212,6 +210,12 @@ function answer(ask: () => IDBOpenDBRequest, created?: (dataLoss?: string) => vo
       fail('disabled')
     }
   })
+}
+
+/** Asks for all there is of metas. */
+function allOf(metas: IDBObjectStore): () => Metas {
+  const [keys, values] = [metas.getAllKeys(), metas.getAll()]
+  return () => keys.result.map((key, at) => [key as string, values.result[at]])
 }
 
 const span = (chain: string, first: number, last = Infinity): IDBKeyRange =>

@@ -56,9 +56,10 @@ export function memoryStore(): MemoryStore {
       check()
       return signers.get(chain)
     },
-    async wipe() {
+    async wipe(taken) {
       check()
       wiped = true
+      taken?.([...metas])
       rows.clear()
       metas.clear()
       signers.clear()

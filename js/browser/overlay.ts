@@ -1,6 +1,6 @@
 /** What a page goes on with when its store takes nothing more: new rows in memory, with all that is stored in view. */
 import { memoryStore } from './memory.js'
-import type { Store, StoreError } from './store.js'
+import type { Metas, Store, StoreError } from './store.js'
 
 /** A store in memory over another one. */
 export interface Overlay extends Store {
@@ -74,12 +74,17 @@ export function overlay(under: Store): Overlay {
       const metas = new Map((await both((store) => store.metas(), [])).reverse().flat())
       return [...metas].sort(([a], [b]) => (a < b ? -1 : 1))
     },
-    async wipe() {
-      await over.wipe()
-      // A database that cannot even be opened can only be said to be still there.
-      await under.wipe().catch((error: StoreError) => {
-        if (error.kind !== 'closed') throw error
+    async wipe(taken) {
+      let above: Metas = []
+      await over.wipe((metas) => {
+        above = metas
       })
+      // A database that cannot even be opened can only be said to be still there.
+      await under
+        .wipe((below) => taken?.([...below, ...above]))
+        .catch((error: StoreError) => {
+          if (error.kind !== 'closed') throw error
+        })
     },
     close: under.close,
   }

@@ -12,6 +12,9 @@ export interface StoredRow {
   readonly line: string
 }
 
+/** All metas of a store. */
+export type Metas = [key: string, value: string][]
+
 /** What one {@link Store.write} does: first it puts, then it removes, then it adds. */
 export interface Write {
   /** Rows for keys that are free: one that is taken fails the write with `collision`, it is never overwritten. */
@@ -68,11 +71,15 @@ export interface Store {
   /** How many rows of `chain` there are. */
   count(chain: string): Promise<number>
   /** All metas, by ascending key. */
-  metas(): Promise<[key: string, value: string][]>
+  metas(): Promise<Metas>
   /** The key that signs `chain`. */
   key(chain: string): Promise<ChainKey | undefined>
-  /** Deletes everything, the database itself too. From this call on every operation fails with `closed`. */
-  wipe(): Promise<void>
+  /**
+   * Deletes everything, the database itself too. From this call on every operation fails with `closed`.
+   * @param taken - Is told, once the content is gone, of the metas that were there: of several pages that wipe at once
+   * only one gets each.
+   */
+  wipe(taken?: (metas: Metas) => void): Promise<void>
   /** Gives the connection back once what is under way is done. The next operation connects again. */
   close(): void
 }

@@ -8,6 +8,7 @@ export { deviceSigner } from './lib/signer.js'
 /** What the collector's answer for one row means. Codes it may learn later mean retry: nothing is lost by waiting. */
 const REFUSED: Record<string, Outcome> = {
   bad_link: 'drop',
+  chain_erased: 'drop',
   first_level: 'drop',
   malformed_row: 'drop',
   time_back: 'drop',
@@ -56,6 +57,7 @@ export interface CollectorOptions {
  * ```
  */
 export function collector(url: string, { gzip = false, key, pepper = false }: CollectorOptions = {}): Endpoint {
+  const base = url.replace(/(\/v1\/batch)?\/*$/, '')
   return {
     name: 'collector',
     // The collector's own limit for a body, packed or not, unless it was started with another.
@@ -66,10 +68,11 @@ export function collector(url: string, { gzip = false, key, pepper = false }: Co
     browserSafe: true,
     pepper,
     signer: deviceSigner(key),
+    erase: (asked) => ({ url: `${base}/v1/erase`, body: JSON.stringify(asked) }),
     encode({ deployment, epoch, sentAt, ageMs, checkpoints, rows }) {
       const head = JSON.stringify({ deployment, epoch, sent_at: sentAt, age_ms: ageMs, checkpoints })
       return {
-        url: `${url.replace(/(\/v1\/batch)?\/*$/, '')}/v1/batch`,
+        url: `${base}/v1/batch`,
         body: `${head.slice(0, -1)},"rows":[${rows.join()}]}`,
       }
     },

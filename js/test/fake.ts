@@ -119,6 +119,9 @@ export class FakeCore implements Core {
       receipts: { kept: 0, signed: 0, contradicted: 0 },
     }
   }
+  async metas() {
+    return []
+  }
   async export() {
     this.log('export')
     return '{"chain":"c","seq":0,"t":1,"link":"c"}\n{"chain":"c","seq":1,"t":2,"link":"d","body":"{}","salt":"00"}\n'
@@ -126,10 +129,6 @@ export class FakeCore implements Core {
   async continuity(forget: boolean) {
     this.log('continuity', forget)
     return ['{"v":1}']
-  }
-  async receipts() {
-    this.log('receipts')
-    return []
   }
   async erase() {
     this.log('erase')

@@ -1,5 +1,6 @@
 /** What only a browser can do to a store. */
 import { openIdb } from '../browser/idb.ts'
+import type { Store } from '../browser/store.ts'
 import { type Cases, equal, fails, fresh, pause, shadowing } from './check.ts'
 import { all, lines, range, row, rows, someKey } from './store-conformance.ts'
 
@@ -422,6 +423,17 @@ export const idbCases: Cases = {
     equal(await all(await openIdb(name), 'a'), lines('a', [0]))
   },
 
+  async 'of two pages that wipe at once one is told of what was there'() {
+    const name = fresh('wiped twice')
+    const [store, other] = [await openIdb(name), await openIdb(name)]
+    await store.write({ put: [['n', '1']] })
+    const taken: unknown[] = []
+    const wipe = (store: Store) => store.wipe((metas) => taken.push(...metas))
+    await Promise.all([wipe(store), wipe(other)])
+    equal(taken, [['n', '1']])
+    equal(await exists(name), false)
+  },
+
   async 'a closed store can be wiped'() {
     const name = fresh('closed and wiped')
     const store = await openIdb(name)
@@ -437,7 +449,14 @@ export const idbCases: Cases = {
     await store.write({ add: [row('a', 0, 'secret')], put: [['n', 'secret']], keys: [['a', await someKey()]] })
     // A connection that hears of it and does nothing.
     const frozen = (await openByHand(name, 2)) as IDBDatabase
-    await fails(store.wipe(), 'blocked')
+    let taken: unknown
+    await fails(
+      store.wipe((metas) => {
+        taken = metas
+      }),
+      'blocked',
+    )
+    equal(taken, [['n', 'secret']])
     const tx = frozen.transaction(['rows', 'metas', 'keys'])
     const counts = ['rows', 'metas', 'keys'].map((store) => tx.objectStore(store).count())
     await new Promise((resolve) => {

@@ -375,12 +375,15 @@ export const conformance: Cases<[Bench]> = {
 
   async 'a wipe comes after what was called before it'(bench) {
     const store = await bench.open()
+    let taken: unknown
     const [, read] = await Promise.all([
       store.write({ add: rows('a', [0, 1, 2]), put: [['n', '1']] }),
       all(store, 'a'),
-      store.wipe(),
+      store.wipe((metas) => {
+        taken = metas
+      }),
     ])
-    equal(read, lines('a', [0, 1, 2]))
+    equal([read, taken], [lines('a', [0, 1, 2]), [['n', '1']]])
   },
 
   async 'a wiped store is closed for good'(bench) {

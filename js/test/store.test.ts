@@ -72,9 +72,14 @@ describe('a store in memory over one that takes nothing more', () => {
 
   test('a wipe deletes both, and one that can no longer be read counts as empty', async () => {
     const under = memoryStore()
-    await under.write({ add: rows('a', [0]) })
+    await under.write({ add: rows('a', [0]), put: [['n', '1']] })
     const store = overlay(under)
-    await store.wipe()
+    await store.write({ put: [['n', '2']] })
+    let taken: unknown
+    await store.wipe((metas) => {
+      taken = metas
+    })
+    equal(new Map(taken as [string, string][]).get('n'), '2', 'the newer one counts')
     await fails(under.metas(), 'closed')
     equal([await all(overlay(under), 'a'), await overlay(under).metas()], [[], []])
   })

@@ -207,12 +207,18 @@ export function createTestTrail<Events extends EventMap<Events> = Record<string,
       const sum = counts.sum(waiting.length, false)
       return { ...sum, captured: sum.captured + stored, stored, pending: stored, storage: 'memory' }
     },
-    export: async () => ({ rows: [], ndjson: '' }),
+    export: async () => ({
+      rows: [],
+      ndjson: '',
+      records: {},
+      client: { deployment: 'test', mode: 'random', endpoint: 'testing', host: undefined },
+    }),
     receipts: async () => [],
     continuity: async () => [],
     async erase() {
       decide('denied')
       events.length = stored = 0
+      return { asked: 0, erased: 0, left: 0 }
     },
     ready: async () => {
       if (consent === 'granted' && !closed) return { state: 'ready', storage: 'memory' }

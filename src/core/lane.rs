@@ -66,6 +66,10 @@ pub struct Lane {
     pub drops: Drops,
     /// What [`save`](Self::save) gives has to be written.
     pub unsaved: bool,
+    /// The id, of a device or in the audience profile of a visit, that its events carry: what joins it to other lanes anyway.
+    pub whose: Option<String>,
+    /// What it takes to have the chain erased where it was sent: its hash is in the first row. `None`: an older lane.
+    token: Option<String>,
 }
 
 /// What every lane's meta key begins with; the chain's id follows.
@@ -75,8 +79,9 @@ pub const META_SETTLED: &str = "settled/";
 
 impl Lane {
     /// A lane that was opened just now.
-    pub fn opened(head: Head, epoch: EpochId) -> Self {
-        Self { head, epoch, closed: false, drops: Drops::default(), unsaved: true }
+    pub fn opened(head: Head, epoch: EpochId, token: String) -> Self {
+        let (closed, drops, unsaved) = (false, Drops::default(), true);
+        Self { head, epoch, closed, drops, unsaved, whose: None, token: Some(token) }
     }
 
     /// The key of its meta.
@@ -84,11 +89,13 @@ impl Lane {
         joined(META_LANE, &self.head.chain)
     }
 
-    /// As a record for the store. The head is not in it: it is the chain's last row.
+    /// As a record for the store, of which `js/erasure.ts` reads the last two words. The head is not in it: it is the chain's
+    /// last row.
     pub fn save(&self) -> String {
         let Drops { scrubbed, overflow, quota, too_large } = self.drops;
         let flags = [self.epoch.number, u64::from(self.epoch.published), u64::from(self.closed)];
-        Words::default().numbers(&flags).numbers(&[scrubbed, overflow, quota, too_large]).finish()
+        let words = Words::default().numbers(&flags).numbers(&[scrubbed, overflow, quota, too_large]);
+        words.text(self.token.as_deref()).text(self.whose.as_deref()).finish()
     }
 
     /// The epoch of a saved lane.
@@ -109,6 +116,8 @@ impl Lane {
                 quota: words.number()?,
                 too_large: words.number()?,
             },
+            token: words.string(),
+            whose: words.string(),
             unsaved: false,
         })
     }
@@ -125,8 +134,10 @@ mod tests {
     #[test]
     fn a_saved_lane_loads() {
         let head = Head { chain: "ab".into(), seq: 3, t: 4, link: "cd".into() };
-        let mut lane = Lane::opened(head.clone(), EpochId { number: 20781, published: true });
+        let mut lane = Lane::opened(head.clone(), EpochId { number: 20781, published: true }, "22".repeat(16));
         (lane.closed, lane.drops.scrubbed, lane.unsaved) = (true, 2, false);
+        assert_eq!(Lane::load(&lane.save(), head.clone()), Some(lane.clone()));
+        lane.whose = Some("vQ5DTnbm0Qmmb5anLHChkw".into());
         assert_eq!(Lane::load(&lane.save(), head), Some(lane));
     }
 }

@@ -1,7 +1,7 @@
 //! From a call to a linked row: scrub, pseudonym, body, link. Synchronous; a row exists when the call returns.
 
 use super::{
-    chain::{Head, NO_HEAD},
+    chain::{Head, NO_HEAD, token_hash},
     config::{Config, Mode},
     epoch::Keyring,
     error::Code,
@@ -278,11 +278,10 @@ impl Recorder {
         self.config.continuity && !self.is_audience() && epoch.number < self.epoch(now)
     }
 
-    /// Whether a lane that ends with `row` may go on here: in the audience profile it must be of this visit.
-    pub fn may_go_on(&self, row: &Row) -> bool {
-        let visit = self.visit.as_ref().map(|visit| visit.id.as_str());
-        let is_of = |body: Value| body.get("s").and_then(Value::as_text) == visit;
-        !self.is_audience() || row.body.as_deref().and_then(json::parse).is_some_and(is_of)
+    /// Whether a lane of another page may go on here: not after [`reset`](Self::reset) there, as it would tell that two people
+    /// use one browser, nor in the audience profile in another visit.
+    pub fn may_go_on(&self, lane: &Lane) -> bool {
+        lane.whose.as_deref() == self.whose()
     }
 
     fn is_audience(&self) -> bool {
@@ -322,13 +321,21 @@ impl Recorder {
         entropy: &mut dyn Entropy,
     ) {
         if self.lane.is_none() {
-            self.lane = Some(self.open_in(self.epoch_id(t), t, rows, entropy));
+            let mut lane = self.open_in(self.epoch_id(t), t, rows, entropy);
+            lane.whose = self.whose().map(Into::into);
+            self.lane = Some(lane);
         }
         if let Some(lane) = &mut self.lane {
             let mut row = lane.head.append(body, salt, t).stored();
             pepper::append(veil.as_deref(), &mut row.line);
             rows.push(row);
         }
+    }
+
+    /// The id that joins the events of this visitor.
+    fn whose(&self) -> Option<&str> {
+        let visit = self.visit.as_ref()?;
+        Some(if self.is_audience() { &visit.id } else { &visit.device })
     }
 
     /// Opens a lane and adds the row that does; before it, the one that closes the chain it goes on with, if there is one.
@@ -348,6 +355,8 @@ impl Recorder {
         if let Some(number) = epoch.public() {
             body.number("ep", number);
         }
+        let token = random_hex::<16>(entropy);
+        body.text("et", &token_hash(&token).hex());
         body.optional("pk", pk.as_deref());
         let body = body.number("v", 1).text("x", "open").finish();
         let (salt, blind) = (random_hex::<16>(entropy), random_hex::<32>(entropy));
@@ -358,7 +367,7 @@ impl Recorder {
             (lane, Opening { old, new, blind: Some(blind), r, pk })
         });
         rows.push(genesis.stored());
-        Lane::opened(head, epoch)
+        Lane::opened(head, epoch, token)
     }
 
     /// Reads, scrubs and pseudonymises an object; no object is an empty one. `strict`: what is scrubbed is refused.
@@ -476,7 +485,10 @@ mod tests {
         let (mut recorder, mut entropy) = salted();
         let mut rows =
             recorder.capture(EventKind::Page, "", "", r#"{"url":"https://x.org/a"}"#, NOON, &mut entropy).unwrap();
-        assert_eq!(parsed(&rows)[0].body.as_deref(), Some(r#"{"dep":"shop","ep":20781,"v":1,"x":"open"}"#));
+        let opening = parsed(&rows)[0].body.clone().unwrap();
+        assert!(
+            opening.starts_with(r#"{"dep":"shop","ep":20781,"et":""#) && opening.ends_with(r#"","v":1,"x":"open"}"#)
+        );
         rows.extend(
             recorder.capture(EventKind::Track, "buy", r#"{"b":1.0,"a":"x"}"#, "", NOON + 1, &mut entropy).unwrap(),
         );
@@ -568,7 +580,6 @@ mod tests {
         let (mut recorder, mut entropy) = recorder("shop audience - - - - - - - - - - account");
         let refused = recorder.identify(Namespace::User, Kind::Opaque, "ann-4711", "ann-4711", NOON, &mut entropy);
         assert_eq!(refused, Err(Code::AudienceProfile));
-        let some_row = parsed(&recorder.capture(EventKind::Page, "", "", "", NOON, &mut entropy).unwrap())[1].clone();
         let first = track(&mut recorder, &mut entropy, r#"{"account":"x","who":"ann-4711","n":1}"#, NOON);
         assert!(first.get("d").is_none() && first.get("u").is_none() && first.get("s").is_some());
         assert_eq!(json::to_string(first.get("p").unwrap()), r#"{"n":1,"who":"[id]"}"#);
@@ -576,19 +587,39 @@ mod tests {
         let later = NOON + 1 + visit::IDLE_MS;
         assert!(recorder.must_leave_lane(later));
         // Another page of the new visit finds the lane that was left open.
-        let row = |body: &Value| {
-            let mut row = some_row.clone();
-            row.body = Some(json::to_string(body));
-            row
-        };
-        assert!(recorder.may_go_on(&row(&first)));
-        recorder.lane = None;
+        let left = recorder.lane.take().unwrap();
+        assert!(recorder.may_go_on(&left));
         let second = track(&mut recorder, &mut entropy, "", later);
         assert_ne!(first.get("s"), second.get("s"));
         assert!(!recorder.must_leave_lane(later + 1));
         assert!(!recorder.must_leave_lane(later - 60_000), "a clock set back does not open a chain for each event");
-        assert!(recorder.may_go_on(&row(&second)) && !recorder.may_go_on(&row(&first)));
-        assert!(!recorder.may_go_on(&row(&json::parse(r#"{"x":"open"}"#).unwrap())), "a lane without events");
+        assert!(recorder.may_go_on(recorder.lane.as_ref().unwrap()) && !recorder.may_go_on(&left));
+    }
+
+    #[test]
+    fn a_lane_from_before_a_reset_is_not_gone_on_with() {
+        let (mut recorder, mut entropy) = salted();
+        track(&mut recorder, &mut entropy, "", NOON);
+        let lane = recorder.lane.take().unwrap();
+        assert!(recorder.may_go_on(&lane));
+        recorder.reset();
+        assert!(!recorder.may_go_on(&lane), "nobody has come yet");
+        track(&mut recorder, &mut entropy, "", NOON);
+        assert!(!recorder.may_go_on(&lane) && recorder.may_go_on(recorder.lane.as_ref().unwrap()));
+    }
+
+    #[test]
+    fn the_first_row_holds_the_hash_of_the_token_and_the_record_the_token() {
+        let (mut recorder, mut entropy) = recorder("shop");
+        let rows = parsed(&recorder.capture(EventKind::Track, "a", "", "", NOON, &mut entropy).unwrap());
+        let saved = recorder.lane.as_ref().unwrap().save();
+        let token = saved.split(' ').nth(8).unwrap();
+        assert!(hex::is_hex(token, 32));
+        let body = json::parse(rows[0].body.as_deref().unwrap()).unwrap();
+        assert_eq!(body.get("et").and_then(Value::as_text), Some(token_hash(token).hex().as_str()));
+        assert!(rows.iter().all(|row| !row.line().contains(token)));
+        let event = json::parse(rows[1].body.as_deref().unwrap()).unwrap();
+        assert_eq!(event.get("d").and_then(Value::as_text), saved.split(' ').nth(9), "whose lane it is");
     }
 
     #[test]

@@ -17,6 +17,7 @@ const IMPORTS = JSON.stringify({
   imports: {
     nymtrail: '/dist/index.js',
     'nymtrail/prove': '/dist/prove.js',
+    'nymtrail/rights': '/dist/rights.js',
     'nymtrail/schema': '/dist/schema.js',
     'nymtrail/endpoints/': '/dist/endpoints/',
   },

@@ -80,6 +80,7 @@ suite! { idb:
     what_cannot_even_be_asked_leaves_nothing
     no_failure_reaches_the_page
     a_wipe_deletes_the_database
+    of_two_pages_that_wipe_at_once_one_is_told_of_what_was_there
     a_closed_store_can_be_wiped
     a_wipe_blocked_by_a_frozen_page_deletes_the_content_all_the_same
 }

@@ -85,7 +85,6 @@ impl Engine {
     pub(super) fn lane_taken(&mut self, chain: String, rows: u64, last: Option<String>, now: u64) {
         let found = self.candidates.pop().filter(|candidate| candidate.chain == chain);
         let row = last.and_then(|line| Row::parse(&line));
-        let ours = row.as_ref().is_some_and(|row| self.recorder.may_go_on(row));
         let lane = found.zip(row).and_then(|(candidate, row)| {
             // A page that died when the disk was full may have left a hole, behind which nothing links. And what this page
             // knows of the lane may be older than its end.
@@ -95,7 +94,7 @@ impl Engine {
         match lane {
             // Whoever could not wait has opened a lane of its own meanwhile.
             Some(lane) if self.recorder.lane.is_none() => {
-                let next = lane.head.seq + 1;
+                let (next, ours) = (lane.head.seq + 1, self.recorder.may_go_on(&lane));
                 self.recorder.lane = Some(lane);
                 self.begin_lane(chain, next, false);
                 if !ours || self.recorder.must_leave_lane(now) && !self.recorder.goes_over(now) {
