@@ -12,3 +12,5 @@ export const demo = process.env.NYMTRAIL_DEMO ?? here('../../www/dist')
 export const program = process.env.NYMTRAIL_BIN ?? here('../../target/release/nymtrail')
 /** Where the browser's rows go for the check in SQL. */
 export const exported = here('../../build/browser-export.ndjson')
+/** Where the proofs and the log of a browser's chain go. */
+export const browserChain = (engine) => here(`../../build/browser-${engine}.json`)

@@ -4,8 +4,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from '../browsers/page.mjs'
 import { nymtrail, openCollector } from '../collector.mjs'
-import { readNote, rootOf } from '../notes.mjs'
+import { deviceKey, entryOf, logKey, pathOf, readNote, readProof, rootOf } from '../notes.mjs'
+import { browserChain } from '../paths.mjs'
 import { engine, exportOf, folder, scenario, statsOf } from '../scenario.mjs'
+import { accepts } from '../sigstore.mjs'
 
 /** A collector that takes everything and checks each signature: `{ chains, notes }`. */
 function collectorOf(site) {
@@ -24,7 +26,7 @@ function collectorOf(site) {
       assert.equal(origin, `shop/${rows[0].chain}`)
       assert.equal(size, rows.at(-1).seq + 1)
       assert.equal(root, rootOf(chain.slice(0, size)))
-      taken.notes.push({ origin, size })
+      taken.notes.push({ origin, size, note })
     }
     return { body: JSON.stringify({ results: rows.map(() => ({ status: 'stored' })) }) }
   }
@@ -105,8 +107,15 @@ scenario('without Ed25519, P-256 signs', async ({ site, profile }) => {
     profile,
     Array.from({ length: 12 }, (_, at) => `event-${at}`),
   )
-  assert.equal(JSON.parse([...taken.chains.values()][0][0].body).alg, 'ES256')
-  assert.equal(taken.notes.at(-1).size, 13)
+  const [[chain, rows]] = [...taken.chains]
+  const genesis = JSON.parse(rows[0].body)
+  assert.equal(genesis.alg, 'ES256')
+  const { origin, size, note } = taken.notes.at(-1)
+  assert.equal(size, 13)
+  const leaves = rows.map(({ link }) => Buffer.from(link, 'hex'))
+  const [entry, path] = [entryOf(rows[5], rows[4].link), pathOf(leaves, 5)]
+  const stranger = deviceKey(`shop/${'0'.repeat(chain.length)}`, { alg: 'Ed25519', pk: '11'.repeat(32) })
+  accepts({ entry, index: 5, path, note }, deviceKey(origin, genesis), stranger)
 })
 
 /** Script by name of what goes wrong: events arrive all the same, without a signature. */
@@ -228,17 +237,50 @@ scenario(
     const cut = write('cut.ndjson', `${ndjson.trimEnd().split('\n').slice(0, -1).join('\n')}\n`)
     assert.equal((await nymtrail('verify', cut, ...against)).code, 2)
 
-    const id = `${rows[64].chain}:64`
-    const proved = await page.evaluate(async (id) => {
-      const { prove } = await import('nymtrail/prove')
-      return prove(globalThis.trail, id)
-    }, id)
-    assert.equal(proved.code, undefined)
-    const file = write('row.tlog-proof', proved.proof)
+    const chain = rows[0].chain
+    const proofs = await page.evaluate(
+      async (ids) => {
+        const { prove } = await import('nymtrail/prove')
+        return Promise.all(ids.map(async (id) => (await prove(globalThis.trail, id)).proof))
+      },
+      [0, 64, 100].map((seq) => `${chain}:${seq}`),
+    )
+    const file = write('row.tlog-proof', proofs[1])
     const checked = await nymtrail('verify', file, '--key', key)
     assert.equal(checked.code, 0, checked.output)
-    const other = write('other.tlog-proof', proved.proof.replace('index 64', 'index 65'))
+    const other = write('other.tlog-proof', proofs[1].replace('index 64', 'index 65'))
     assert.equal((await nymtrail('verify', other, '--key', key)).code, 2)
     assert.deepEqual(page.warnings(), [])
+
+    // The same proofs, and the receipt in the collector's log, before a verifier that others wrote.
+    const device = deviceKey(`shop/${chain}`, JSON.parse(rows[0].body))
+    const vkey = /shop\/log\+[\da-f]{8}\+\S+/.exec(shown.output)[0]
+    const log = await logOf(collector, receipts[0].note)
+    for (const proof of proofs) accepts(readProof(proof), device, logKey(vkey))
+    const index = log.entries.indexOf(receipts[0].note)
+    const leaves = Array.from(log.entries, (_, at) => log.tile.subarray(32 * at, 32 * at + 32))
+    const entry = { entry: Buffer.from(receipts[0].note), index, path: pathOf(leaves, index), note: log.checkpoint }
+    accepts(entry, logKey(vkey), device)
+
+    // For the crates that check them in the collector's tests.
+    const made = { key, log: { key: vkey, ...log, tile: log.tile.toString('base64') }, proofs, rows: ndjson }
+    writeFileSync(browserChain(engine), `${JSON.stringify({ browser: engine, ...made }, null, 1)}\n`)
   },
 )
+
+/** The collector's log as it publishes it, once this receipt is in it. */
+async function logOf(collector, receipt) {
+  const get = async (path) => {
+    const answer = await fetch(collector.url(`/log/${path}`))
+    return answer.ok ? Buffer.from(await answer.arrayBuffer()) : Buffer.of()
+  }
+  return until(async () => {
+    const checkpoint = (await get('checkpoint')).toString()
+    const size = checkpoint.split('\n')[1]
+    const [bundle, tile] = await Promise.all([get(`tile/entries/000.p/${size}`), get(`tile/0/000.p/${size}`)])
+    const entries = []
+    for (let rest = bundle; rest.length; rest = rest.subarray(2 + rest.readUInt16BE()))
+      entries.push(rest.subarray(2, 2 + rest.readUInt16BE()).toString())
+    return entries.includes(receipt) && { checkpoint, entries, tile }
+  }, 'the receipt is logged')
+}
