@@ -2,6 +2,7 @@
 
 mod erase;
 mod evidence;
+mod keys_serve;
 mod verify;
 mod witness;
 
@@ -19,6 +20,7 @@ use crate::witness::Client;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use nymtrail::core::epoch::Period;
+use rusqlite::Connection;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -35,6 +37,7 @@ const EXAMPLES: &str = "Examples:
   nymtrail export | nymtrail verify - --format json  the same by way of NDJSON
   nymtrail prove 0d0624f6 41 -o row.tlog-proof       a file that shows that this row was taken
   nymtrail erase --chain 0d0624f6 --why art17        events go, the chain still holds, and the erasure is logged
+  nymtrail keys serve --db keys.db                   the key server of the mode `oprf`, on another machine
   nymtrail keys show                                 the key of the receipts; which epochs there are, which salts are destroyed";
 
 /// The command line.
@@ -150,7 +153,7 @@ struct ExportArgs {
 #[derive(Debug, Subcommand)]
 enum KeysCommand {
     /// Print the public key of the receipts, the epochs with their commitments, and the salts that were destroyed; no salt
-    /// and no secret key is ever printed
+    /// and no secret key is ever printed. Of a key server's store: its epochs, and how much was evaluated
     Show {
         /// The store to read
         #[arg(long, value_name = "FILE", default_value = "nymtrail.db")]
@@ -162,6 +165,9 @@ enum KeysCommand {
         #[command(flatten)]
         store: StoreArgs,
     },
+    /// Run the key server of the mode `oprf`: a process apart from the collector, with a store that the collector never opens
+    #[command(after_help = keys_serve::EXAMPLES)]
+    Serve(keys_serve::Args),
 }
 
 /// Runs a command. Returns its exit code.
@@ -177,9 +183,12 @@ pub fn run(cli: Cli) -> u8 {
         Command::Export(args) => Store::read(&args.db)
             .and_then(|store| export(&store, args.chain.as_deref(), io::BufWriter::new(io::stdout().lock())))
             .map(|()| 0),
-        Command::Keys(KeysCommand::Show { db }) => {
-            Store::read(&db).and_then(|store| show_keys(&store, &db)).map(|()| 0)
-        }
+        Command::Keys(KeysCommand::Show { db }) => match Store::read(&db) {
+            // It may be a key server's.
+            Err(Code::NotAStore) => keys_serve::show(&db).map(|()| 0),
+            store => store.and_then(|store| show_keys(&store, &db)).map(|()| 0),
+        },
+        Command::Keys(KeysCommand::Serve(args)) => keys_serve::run(args).map(|()| 0),
         Command::Keys(KeysCommand::Rotate { store }) => store.open().and_then(rotate_keys).map(|()| 0),
     };
     done.unwrap_or_else(|code| fail(code.into()))
@@ -237,11 +246,17 @@ fn show_keys(store: &Store, db: &Path) -> Result<(), Code> {
     if let Some(signer) = NoteSigner::read(db, &store.deployment)? {
         out += &format!("The log of receipts is signed by this one:\n  {}\n", signer.key());
     }
-    out += &format!("Epochs of `{}`, times in UTC:\n", store.deployment);
-    for epoch in epochs::known(store.db())? {
+    out += &list_epochs(store.db(), &store.deployment, current, "salt")?;
+    print(&out)
+}
+
+/// The epochs there are, what is left of their secrets, and the commitments to these.
+fn list_epochs(db: &Connection, deployment: &str, current: u64, secret: &str) -> Result<String, Code> {
+    let mut out = format!("Epochs of `{deployment}`, times in UTC:\n");
+    for epoch in epochs::known(db)? {
         let state = match (&epoch.destroyed_at, epoch.id.cmp(&current)) {
-            (Some(at), _) => format!("salt destroyed {at}"),
-            (None, std::cmp::Ordering::Less) => "ended, salt kept for late events".into(),
+            (Some(at), _) => format!("{secret} destroyed {at}"),
+            (None, std::cmp::Ordering::Less) => format!("ended, {secret} kept for what is late"),
             (None, std::cmp::Ordering::Equal) => "current".into(),
             (None, std::cmp::Ordering::Greater) => "prepared".into(),
         };
@@ -250,7 +265,7 @@ fn show_keys(store: &Store, db: &Path) -> Result<(), Code> {
             epoch.id, epoch.not_before, epoch.not_after, epoch.commitment
         );
     }
-    print(&out)
+    Ok(out)
 }
 
 fn rotate_keys(mut store: Store) -> Result<(), Code> {

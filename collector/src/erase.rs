@@ -26,7 +26,7 @@ pub enum Which {
 impl Which {
     /// Whether that may be a pseudonym or the id of a device or a visit.
     pub fn is_pseudonym(text: &str) -> bool {
-        let id = text.strip_prefix("p1.").unwrap_or(text);
+        let id = ["p1.", "p2."].iter().find_map(|version| text.strip_prefix(version)).unwrap_or(text);
         id.len() == 22 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     }
 }
@@ -156,8 +156,9 @@ mod tests {
 
     #[test]
     fn pseudonyms_and_ids_have_a_form() {
+        assert!(Which::is_pseudonym("p2.0kjgA_5tMJc05lhIFTSs9Q"), "made with a key server");
         assert!(Which::is_pseudonym("p1.0kjgA_5tMJc05lhIFTSs9Q") && Which::is_pseudonym("vQ5DTnbm0Qmmb5anLHChkw"));
-        for wrong in ["", "p1.", "ada@example.org", "p2.0kjgA_5tMJc05lhIFTSs9Q", "0kjgA_5tMJc05lhIFTSs9Q\"", "view"] {
+        for wrong in ["", "p1.", "ada@example.org", "p3.0kjgA_5tMJc05lhIFTSs9Q", "0kjgA_5tMJc05lhIFTSs9Q\"", "view"] {
             assert!(!Which::is_pseudonym(wrong), "{wrong}");
         }
     }

@@ -117,7 +117,7 @@ fn pseudonym(text: &str) -> Result<String, String> {
     if Which::is_pseudonym(text) {
         Ok(text.into())
     } else {
-        Err("a pseudonym is p1. and 22 characters, the id of a device or a visit 22 characters".into())
+        Err("a pseudonym is p1. or p2. and 22 characters, the id of a device or a visit 22 characters".into())
     }
 }
 

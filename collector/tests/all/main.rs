@@ -13,6 +13,7 @@ mod forged;
 mod fuzzed;
 mod lies;
 mod log;
+mod oprf;
 mod process;
 mod proofs;
 mod properties;
