@@ -185,7 +185,7 @@ export function makeTrail(
 
   /** Hands over what waits. */
   function drain() {
-    while (live && !busy && queue.length) hand(queue.shift() as Call)
+    while (live && !busy && queue.length && (keeper?.ready?.(queue) ?? true)) hand(queue.shift() as Call)
   }
 
   function hand(call: Call) {
@@ -247,13 +247,14 @@ export function makeTrail(
     const over = () => mine !== turn
     transport = makeTransport(endpoint, emit, (code) => over() || warn(code))
     keeper = saltUrl
-      ? keepEpochs(
+      ? (settings.keep ?? keepEpochs)(
           saltUrl,
           (text) => {
             epochs = text
             useEpochs()
           },
           () => warn('salt_unreachable'),
+          { ...settings, expect: (...texts) => core?.expect(...texts) ?? '', drain, warn },
         )
       : undefined
     addEventListener('pagehide', leave)
@@ -296,14 +297,15 @@ export function makeTrail(
 
   function takeCalls() {
     live = true
-    removeEventListener('pagehide', leave)
     drain()
   }
 
-  /** The page leaves before the core was ready: whatever waits goes into a new lane now or is lost. */
+  /** The page leaves: what waits, for pseudonyms or for the core, which opens a new lane then, goes now or is lost. */
   function leave() {
     guard(() => {
-      if (!core || live) return
+      keeper?.leave?.()
+      if (live) return drain()
+      if (!core) return
       if (!opened) core.hurry()
       takeCalls()
     })
@@ -384,6 +386,7 @@ export function makeTrail(
     for (let seen: unknown; seen !== starting; ) {
       seen = starting
       await starting
+      await keeper?.idle?.()
     }
   }
 

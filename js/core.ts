@@ -11,6 +11,8 @@ export interface Core {
   start(): Promise<string>
   capture(kind: 'track' | 'page', name: string, props: string, context: string): string
   identify(namespace: 'user' | 'group', type: IdentifierType, canonical: string, raw: string, props: string): string
+  /** In the mode `oprf`: looks for an identifier from now on, and says for which epoch and key a pseudonym is needed. */
+  expect(canonical: string, raw: string): string
   epochs(document: string): string
   reset(): void
   flush(): Promise<string>

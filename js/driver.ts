@@ -22,6 +22,7 @@ import { within } from './within.js'
 export interface Engine {
   capture(kind: string, name: string, props: string, context: string, now: number): string
   identify(namespace: string, kind: string, canonical: string, raw: string, props: string, now: number): string
+  expect(canonical: string, raw: string, now: number): string
   epochs(document: string, now: number): string
   reset(): void
   feed(kind: number, number: number, text: string, list: string, now: number): string
@@ -196,6 +197,10 @@ export const driverOf = ({ Core, Checker }: Wasm): CoreClass =>
       const code = this.#engine?.identify(namespace, type, canonical, raw, props, this.#now())
       this.#commitSoon()
       return code ?? 'invalid_config'
+    }
+
+    expect(canonical: string, raw: string) {
+      return this.#engine?.expect(canonical, raw, Date.now()) ?? ''
     }
 
     epochs(document: string) {

@@ -26,11 +26,14 @@ export const MESSAGES = {
   erasure_unconfirmed: 'the service did not confirm that it erased what it has; ask its operator',
   // Pseudonyms.
   no_salt: 'identify() and group() need the option salt; nothing is recorded',
-  no_epoch_key: 'no salt of this epoch is at hand; events go without a pseudonym',
+  no_epoch_key: 'no salt or key of this epoch is at hand; events go without a pseudonym',
   salt_unreachable: 'the epochs document could not be fetched; events go without a pseudonym',
   epochs_malformed: 'the epochs document could not be read; see docs/EPOCHS.md',
-  epochs_commitment: 'the salt does not match its commitment; events go without a pseudonym',
+  epochs_commitment: 'the salt or key does not match its commitment; events go without a pseudonym',
   epochs_expired: 'the epochs document has no epoch for now; check rotation and clocks',
+  keys_unreachable: 'the key server does not answer; events go without a pseudonym',
+  keys_refused: 'the key server gives no more for now, or wants a ticket; events go without a pseudonym',
+  oprf_refused: 'an answer of the key server fails its check; events go without a pseudonym',
   wrong_deployment: 'this belongs to another deployment; compare the names',
   // Storage and delivery.
   quota: 'the storage is full; events stay in memory',

@@ -1,6 +1,7 @@
 import { json } from './endpoints/json.js'
 import type { Code } from './errors.js'
 import { baseAddress } from './page.js'
+import type { Keep } from './salt.js'
 import type { Activity, ConsentState, Detector, Endpoint, Options, PrivacySignal, Schema } from './types.js'
 
 /** Options that were read and checked. */
@@ -11,6 +12,10 @@ export interface Settings {
   config: string
   /** Address of the epochs document. */
   saltUrl?: string
+  /** What keeps it, if it is a key server's. */
+  keep?: Keep | undefined
+  /** Properties that hold identifiers. */
+  identifiers: readonly string[]
   consent: ConsentState
   /** The signal that has denied it. */
   signal?: PrivacySignal | undefined
@@ -57,7 +62,6 @@ export function readOptions(options: Options): Settings | Refused {
       salt,
       identifiers = [],
       scrub = {},
-      pin,
       period = 'day',
       flush = {},
       limits = {},
@@ -90,20 +94,22 @@ export function readOptions(options: Options): Settings | Refused {
 
     option = 'salt'
     const secret = salt && typeof salt === 'object' && 'secret' in salt ? salt.secret : undefined
+    const server = salt && typeof salt === 'object' && 'keep' in salt ? salt : undefined
     // A fixed secret has no epochs that the service knows, so it would have no pepper for them.
     if (secret !== undefined && (!HEX.test(secret) || endpoint.pepper)) wrong()
-    const saltUrl = salt && secret === undefined ? webUrl(salt) : undefined
+    const saltUrl = salt && secret === undefined ? webUrl(server ? server.keys : salt) : undefined
 
     option = 'pin'
+    const pin = server?.pin ?? options.pin
     if (pin !== undefined && !HEX.test(pin)) wrong()
 
     option = 'period'
     if (!['day', 'week', 'month', 'never'].includes(period)) wrong()
 
     option = 'identifiers'
-    const names = [...identifiers, ...(schema?.identifiers ?? [])].map((name) =>
-      typeof name === 'string' ? encodeURIComponent(name) : wrong(),
-    )
+    const names = [...identifiers, ...(schema?.identifiers ?? [])]
+    if (names.some((name) => typeof name !== 'string')) wrong()
+    const encoded = names.map(encodeURIComponent)
 
     option = 'scrub'
     if (Object.keys(scrub).some((name) => !DETECTORS.includes(name as Detector))) wrong()
@@ -130,7 +136,7 @@ export function readOptions(options: Options): Settings | Refused {
     // As src/core/config.rs reads it.
     const config = [
       deployment,
-      audience ? profile : saltUrl ? (endpoint.pepper ? 'pepper' : 'salt') : secret ? 'secret' : 'random',
+      audience ? profile : server ? 'oprf' : saltUrl ? (endpoint.pepper ? 'pepper' : 'salt') : secret ? 'secret' : 'random',
       secret?.toLowerCase() ?? '-',
       pin?.toLowerCase() ?? '-',
       period,
@@ -142,20 +148,22 @@ export function readOptions(options: Options): Settings | Refused {
       count('limits.rows', limits.rows, 10_000),
       count('limits.bytes', limits.bytes, 10_485_760),
       off,
-      ...names,
+      ...encoded,
     ].join(' ')
     return {
       deployment,
       endpoint,
       config,
       ...(saltUrl && !audience && { saltUrl }),
+      keep: server?.keep,
+      identifiers: names,
       consent,
       signal,
       onPrivacySignal,
       schema,
       strict,
       query,
-      warnGuessable: !!salt && !audience && !options.acknowledgeGuessable,
+      warnGuessable: !!salt && !server && !audience && !options.acknowledgeGuessable,
       debug,
     }
   } catch (reason) {

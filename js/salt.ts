@@ -1,10 +1,34 @@
+import type { Call } from './core.js'
+import type { Code } from './errors.js'
+
 /** Keeps the epochs document at hand: fetched now, and again before the last epoch in it ends. */
 export interface EpochKeeper {
   /** Resolves when the document was there for the first time, when it could not be had, and after 3 s at the latest. */
   first: Promise<void>
+  /** Whether the first of the calls can be handed over; where identifiers are sent away to be made into pseudonyms. */
+  ready?(queue: Call[]): boolean
+  /** Resolves when no call waits for its pseudonyms. */
+  idle?(): Promise<void>
+  /** The page is left: calls go as they are. */
+  leave?(): void
   /** No fetch and no callback any more. */
   stop(): void
 }
+
+/** What a keeper may ask of the client that it makes pseudonyms for. */
+export interface Asking {
+  deployment: string
+  /** Properties that hold identifiers. */
+  identifiers: readonly string[]
+  /** As the core has it. */
+  expect(canonical: string, raw: string): string
+  /** Calls may have become ready. */
+  drain(): void
+  warn(code: Code): void
+}
+
+/** Makes a keeper, as {@link keepEpochs} does. */
+export type Keep = (url: string, use: (document: string) => void, failed: () => void, asking: Asking) => EpochKeeper
 
 /** How long events wait for the salt. After that they go without a user's pseudonym, which is better than not at all. */
 const PATIENCE = 3000

@@ -1,5 +1,6 @@
 import type { Store } from './browser/store.js'
 import type { Code } from './errors.js'
+import type { Keep } from './salt.js'
 
 /** What a property may hold. Strings that look like personal data are scrubbed before they are stored. */
 export type Value = string | number | boolean | null | undefined | readonly Value[] | { readonly [name: string]: Value }
@@ -240,7 +241,17 @@ export interface Endpoint {
 export type Detector = 'email' | 'phone' | 'card' | 'iban' | 'ip' | 'token' | 'ssn' | 'gps'
 
 /** Where the key for pseudonyms comes from, see {@link Options.salt}. */
-export type Salt = string | URL | { secret: string }
+export type Salt = string | URL | { secret: string } | KeyServer
+
+/** A key server that makes pseudonyms, as `oprf()` of `nymtrail/oprf` describes it. */
+export interface KeyServer {
+  /** Address of the document with its public keys. */
+  readonly keys: string
+  /** SHA-256 commitment to the first epoch's key, 64 hex digits. */
+  readonly pin?: string | undefined
+  /** Keeps the document at hand, and has identifiers evaluated. */
+  readonly keep: Keep
+}
 
 /** What a browser says for its visitor: Global Privacy Control, or Do Not Track. */
 export type PrivacySignal = 'gpc' | 'dnt'
@@ -271,6 +282,7 @@ export interface Options {
    * Where the key for pseudonyms comes from.
    * - absent: `identify()` and `group()` record nothing (`no_salt`); all other ids are random.
    * - a URL: the deployment's rotating epochs document. Whoever archives it can look up guessable identifiers.
+   * - `oprf()` of `nymtrail/oprf`: a key server, which nobody can do without who wants to look identifiers up.
    * - `{ secret }`, 64 hex digits: epochs are derived from a fixed secret. The weakest form: the secret is public.
    */
   salt?: Salt | undefined
@@ -315,7 +327,7 @@ export interface Options {
   query?: readonly string[] | undefined
   /** Says that you know that pseudonyms of e-mails, phones and IPs can be guessed. Default `false`: warns once. */
   acknowledgeGuessable?: boolean | undefined
-  /** SHA-256 commitment to the first epoch's salt, 64 hex digits, so that not even the first fetch is taken on trust. */
+  /** SHA-256 commitment to the first epoch's salt or key, 64 hex digits, so that not even the first fetch is taken on trust. */
   pin?: string | undefined
   /** How long an epoch lasts, in UTC. Default `day`. A longer one lets events of one person be joined for longer. */
   period?: 'day' | 'week' | 'month' | 'never' | undefined

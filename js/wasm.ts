@@ -13,6 +13,7 @@ const METHODS = [
   'chain',
   'rows',
   'verdict',
+  'expect',
 ] as const
 
 /** What the wasm exports. A line is an address. */
@@ -26,10 +27,12 @@ interface Exports extends WebAssembly.Exports {
 }
 
 type Method = (...args: (string | number)[]) => string
-type Session = Record<(typeof METHODS)[number], Method>
 
-/** Makes the engine and the verifier out of the compiled wasm. Throws if it is of another version. */
-export function instantiate(module: WebAssembly.Module): Wasm {
+/** Opens sessions of a compiled wasm, whose methods are numbered in this order. Throws if it is of another version. */
+export function connect<Name extends string>(
+  module: WebAssembly.Module,
+  names: readonly Name[],
+): () => Record<Name, Method> {
   const memory = (at: number, bytes: number) => new Uint8Array(wasm.memory.buffer, at, bytes)
   const random = (at: number, bytes: number) => void crypto.getRandomValues(memory(at, bytes))
   const wasm = new WebAssembly.Instance(module, { page: { random } }).exports as Exports
@@ -37,9 +40,10 @@ export function instantiate(module: WebAssembly.Module): Wasm {
   const encoder = new TextEncoder()
   const decoder = new TextDecoder()
 
-  function open(): Session {
+  // No arrow: it is called with `new` as well.
+  return function open() {
     const line = wasm.open()
-    const methods = METHODS.map((name, method): [string, Method] => [
+    const methods = names.map((name, method): [string, Method] => [
       name,
       (...args) => {
         const numbers: number[] = []
@@ -51,11 +55,15 @@ export function instantiate(module: WebAssembly.Module): Wasm {
         return decoder.decode(memory(wasm.call(line, method, ...numbers), wasm.length(line)))
       },
     ])
-    const session = Object.fromEntries(methods) as Session
+    const session = Object.fromEntries(methods) as Record<Name, Method>
     forgotten.register(session, line)
     return session
   }
+}
 
+/** Makes the engine and the verifier out of the compiled wasm. Throws if it is of another version. */
+export function instantiate(module: WebAssembly.Module): Wasm {
+  const open = connect(module, METHODS)
   return {
     Core: {
       create(config) {

@@ -15,7 +15,7 @@ const help = `Builds the project and prints the size table.
 
   node scripts/build.mjs [--wasm] [--demo]
 
-  (no option)  the wasm (build/wasm, build/verify), the npm package (dist), the size table
+  (no option)  the wasm (build/wasm, build/verify, build/oprf), the npm package (dist), the size table
   --wasm       the wasm alone
   --demo       all, and the collector (release) and the demo page (www/dist)
 `
@@ -25,6 +25,10 @@ const wasmFile = join(wasmDir, 'nymtrail.wasm')
 /** The verifier's, which no page loads that only records. */
 const verifyDir = join(buildDir, 'verify')
 const verifyFile = join(verifyDir, 'verify.wasm')
+
+/** That of `nymtrail/oprf`, which loads only where a key server makes pseudonyms. */
+const oprfDir = join(buildDir, 'oprf')
+const oprfFile = join(oprfDir, 'oprf.wasm')
 
 /** Cargo for the browser. Gives the wasm, before wasm-opt. */
 async function compile(name, profile, rustflags, options) {
@@ -66,6 +70,18 @@ async function buildVerifier() {
   await run('wasm-opt', [built, ...optimise, '-o', verifyFile], { remedy: 'Run: npm run setup' })
   checkWasm(verifyFile)
   inlineWasm(verifyFile, verifyDir)
+}
+
+/** Cargo -> wasm-opt -> build/oprf. */
+async function buildOprf() {
+  // As the core: compact. The 32-bit curve is the faster one in wasm, and what curve25519-dalek takes there by itself.
+  const built = await compile('nymtrail-oprf', 'wasm', ['--cfg', 'sha2_backend_soft="compact"'], [])
+  rmSync(oprfDir, { recursive: true, force: true })
+  mkdirSync(oprfDir, { recursive: true })
+  const strip = ['--strip-debug', '--strip-producers', '--strip-target-features']
+  await run('wasm-opt', [built, ...wasmOptFlags, ...strip, '-o', oprfFile], { remedy: 'Run: npm run setup' })
+  checkWasm(oprfFile)
+  inlineWasm(oprfFile, oprfDir)
 }
 
 /** Folders that sources are compiled from, and what they are called in the wasm. Of those that match, the last counts. */
@@ -126,7 +142,7 @@ async function buildPackage() {
   writeFileSync(join(root, 'dist/nymtrail.wasm'), readFileSync(wasmFile))
   const declarations = readdirSync(join(root, 'dist'), { recursive: true }).filter((file) => file.endsWith('.d.ts'))
   const leaking = declarations.filter((file) =>
-    /build\/(wasm|verify)/.test(readFileSync(join(root, 'dist', file), 'utf8')),
+    /build\/(wasm|verify|oprf)/.test(readFileSync(join(root, 'dist', file), 'utf8')),
   )
   if (leaking.length)
     throw new Failure(
@@ -153,6 +169,7 @@ export async function build({ wasm = false, demo = false } = {}) {
   mkdirSync(buildDir, { recursive: true })
   await step('WebAssembly (build/wasm)', buildWasm)
   await step("The verifier's WebAssembly (build/verify)", buildVerifier)
+  await step('The WebAssembly of key servers (build/oprf)', buildOprf)
   if (wasm) return
   await step('npm package (dist)', buildPackage)
   if (demo) await buildDemo()

@@ -20,11 +20,14 @@ const KB = 1024
  *   3.25 KB for the detectors of phone numbers, cards and the like; then by 0.75 KB for profiles, privacy signals and strict
  *   mode, and 165 bytes of it for the hook of schemas, which are an entry of their own; then by 0.625 KB for the aliases of
  *   the mode pepper, which are made with the body and taken along with their row, and as much for erasure tokens: the
- *   request by which the service erases a chain, whose chains may be asked for together, and an export that leaves nothing out.
+ *   request by which the service erases a chain, whose chains may be asked for together, and an export that leaves nothing out; then by
+ *   0.5 KB for the hook of key servers: public keys in the place of salts, pseudonyms from elsewhere, calls that wait for them, three codes.
  * - one endpoint: a format and its answers, no library: more than 2 KB would mean that something heavy slipped in.
  * - collector: beside its format what signs checkpoints and checks receipts.
  * - schema: what reads a declaration; its dictionary is no page's.
  * - verifier: nobody's page loads it that only records, so it is built for speed; half of it is Ed25519 and serde_json.
+ * - oprf: loaded only where a key server makes pseudonyms: the curve, SHA-512, and what goes between calls and requests. The figure is
+ *   after gzip, as all here; after brotli it may be 25 KB.
  */
 const BUDGETS = {
   everything: 54.125 * KB,
@@ -32,7 +35,11 @@ const BUDGETS = {
   collector: 2.75 * KB,
   schema: 1.25 * KB,
   verifier: 90 * KB,
+  oprf: 26.5 * KB,
 }
+
+/** What `nymtrail/oprf` may be after brotli: the aim it was built for, wasm and all. */
+const OPRF_BROTLI = 25 * KB
 
 const help = `Prints what the built package costs, raw and compressed, by import shape; fails over the budget.
 
@@ -91,6 +98,12 @@ async function sizes() {
     budget: BUDGETS.verifier,
   })
   rows.push({
+    shape: "import { oprf } from 'nymtrail/oprf'",
+    ...measure(await bundled(`export { oprf } from ${from('./oprf')}`)),
+    budget: BUDGETS.oprf,
+    brotliBudget: OPRF_BROTLI,
+  })
+  rows.push({
     shape: "import { schema, … } from 'nymtrail/schema'",
     ...measure(await bundled(`export * from ${from('./schema')}`)),
     budget: BUDGETS.schema,
@@ -121,6 +134,12 @@ export async function reportSizes() {
       number(gzip),
       number(brotli),
       budget ? `${number(budget)} (${Math.round((100 * gzip) / budget)} %)` : '',
+    )
+  const large = rows.find(({ brotli, brotliBudget }) => brotliBudget && brotli > brotliBudget)
+  if (large)
+    throw new Failure(
+      `${large.shape} is ${number(large.brotli)} bytes after brotli, and may be ${number(large.brotliBudget)}.`,
+      'See scripts/size.mjs.',
     )
   const over = rows.filter(({ gzip, budget }) => budget && gzip > budget)
   if (over.length)

@@ -5,7 +5,6 @@
 //! glue kilobytes. A test compares the kinds here and in `js/driver.ts`.
 
 mod abi;
-mod memory;
 
 use crate::core::{
     config::Config,
@@ -89,6 +88,7 @@ impl Session {
                 String::new()
             }
             (9, [], _) => self.verdict(),
+            (10, [canonical, raw], Some(client)) => client.engine.expect(canonical, raw, number, &mut client.entropy),
             _ => String::new(),
         }
     }

@@ -3,7 +3,7 @@
 //! [`core`] is pure: no web types, no clock, no randomness, no input or output. It is what the browser, the collector
 //! and the verifier share. Dependencies point one way: `core` <- [`ports`] <- `bindings` <- the TypeScript in `js/`.
 
-#![cfg_attr(feature = "standalone", no_std)]
+#![cfg_attr(feature = "bare", no_std)]
 
 extern crate alloc;
 
@@ -12,3 +12,5 @@ pub mod ports;
 
 #[cfg(all(target_arch = "wasm32", feature = "standalone"))]
 mod bindings;
+#[cfg(all(target_arch = "wasm32", feature = "bare"))]
+mod memory;

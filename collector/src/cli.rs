@@ -2,6 +2,7 @@
 
 mod erase;
 mod evidence;
+mod keys_serve;
 mod pepper;
 mod subject;
 mod verify;
@@ -24,6 +25,7 @@ use crate::witness::Client;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use nymtrail::core::epoch::Period;
+use rusqlite::Connection;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -40,6 +42,7 @@ const EXAMPLES: &str = "Examples:
   nymtrail export | nymtrail verify - --format json  the same by way of NDJSON
   nymtrail prove 0d0624f6 41 -o row.tlog-proof       a file that shows that this row was taken
   nymtrail erase --chain 0d0624f6 --why art17        events go, the chain still holds, and the erasure is logged
+  nymtrail keys serve --db keys.db                   the key server of the mode `oprf`, on another machine
   nymtrail keys show                                 the key of the receipts; which epochs there are, which salts are destroyed";
 
 /// The command line.
@@ -168,7 +171,7 @@ struct ExportArgs {
 #[derive(Debug, Subcommand)]
 enum KeysCommand {
     /// Print the public key of the receipts, the epochs with their commitments, and the salts that were destroyed; no salt
-    /// and no secret key is ever printed
+    /// and no secret key is ever printed. Of a key server's store: its epochs, and how much was evaluated
     Show {
         /// The store to read
         #[arg(long, value_name = "FILE", default_value = "nymtrail.db")]
@@ -186,6 +189,9 @@ enum KeysCommand {
         #[arg(long, value_name = "FILE")]
         pepper: Option<PathBuf>,
     },
+    /// Run the key server of the mode `oprf`: a process apart from the collector, with a store that the collector never opens
+    #[command(after_help = keys_serve::EXAMPLES)]
+    Serve(keys_serve::Args),
 }
 
 /// Runs a command. Returns its exit code.
@@ -200,9 +206,12 @@ pub fn run(cli: Cli) -> u8 {
         Command::Erase(args) => erase::run(&args).map(|()| 0),
         Command::Subject(args) => subject::run(&args).map(|()| 0),
         Command::Export(args) => run_export(&args).map(|()| 0),
-        Command::Keys(KeysCommand::Show { db, pepper }) => {
-            Store::read(&db).and_then(|store| show_keys(&store, &db, pepper)).map(|()| 0)
-        }
+        Command::Keys(KeysCommand::Show { db, pepper }) => match Store::read(&db) {
+            // It may be a key server's.
+            Err(Code::NotAStore) => keys_serve::show(&db).map(|()| 0),
+            store => store.and_then(|store| show_keys(&store, &db, pepper)).map(|()| 0),
+        },
+        Command::Keys(KeysCommand::Serve(args)) => keys_serve::run(args).map(|()| 0),
         Command::Keys(KeysCommand::Rotate { store, pepper }) => {
             let peppers = pepper::find(pepper, &store.db);
             store.open().and_then(|store| rotate_keys(store, peppers.as_ref())).map(|()| 0)
@@ -273,11 +282,20 @@ fn show_keys(store: &Store, db: &Path, pepper: Option<PathBuf>) -> Result<(), Co
     if let Some(signer) = NoteSigner::read(db, &store.deployment)? {
         out += &format!("The log of receipts is signed by this one:\n  {}\n", signer.key());
     }
-    out += &format!("Epochs of `{}`, times in UTC:\n", store.deployment);
-    for epoch in epochs::known(store.db())? {
+    out += &list_epochs(store.db(), &store.deployment, current, "salt")?;
+    if let Some(peppers) = pepper::find(pepper, db) {
+        out += &pepper::show(&peppers)?;
+    }
+    print(&out)
+}
+
+/// The epochs there are, what is left of their secrets, and the commitments to these.
+fn list_epochs(db: &Connection, deployment: &str, current: u64, secret: &str) -> Result<String, Code> {
+    let mut out = format!("Epochs of `{deployment}`, times in UTC:\n");
+    for epoch in epochs::known(db)? {
         let state = match (&epoch.destroyed_at, epoch.id.cmp(&current)) {
-            (Some(at), _) => format!("salt destroyed {at}"),
-            (None, std::cmp::Ordering::Less) => "ended, salt kept for late events".into(),
+            (Some(at), _) => format!("{secret} destroyed {at}"),
+            (None, std::cmp::Ordering::Less) => format!("ended, {secret} kept for what is late"),
             (None, std::cmp::Ordering::Equal) => "current".into(),
             (None, std::cmp::Ordering::Greater) => "prepared".into(),
         };
@@ -286,10 +304,7 @@ fn show_keys(store: &Store, db: &Path, pepper: Option<PathBuf>) -> Result<(), Co
             epoch.id, epoch.not_before, epoch.not_after, epoch.commitment
         );
     }
-    if let Some(peppers) = pepper::find(pepper, db) {
-        out += &pepper::show(&peppers)?;
-    }
-    print(&out)
+    Ok(out)
 }
 
 fn rotate_keys(mut store: Store, peppers: Option<&Peppers>) -> Result<(), Code> {

@@ -4,7 +4,7 @@
 //! and once nothing may be sent under it any more, they are erased from every file and the erasure is logged.
 
 use crate::error::Code;
-use crate::store::Store;
+use crate::store::{Store, empty_log, write};
 use nymtrail::core::{
     epoch::{self, DAY, Epoch, Period},
     hex,
@@ -46,15 +46,30 @@ pub fn is_open(period: Period, id: u64, now: u64) -> bool {
 /// the next call goes on from there.
 pub fn rotate(store: &mut Store, now: u64) -> Result<Vec<u64>, Code> {
     let period = store.period;
-    if !is_due(store.db(), period, now)? {
+    rotate_secrets(store.db_mut(), period, now, |id| {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|_| Code::Unavailable)?;
+        let salt = Salt::new(bytes);
+        Ok((salt.clone(), epoch::commitment(id, &salt)))
+    })
+}
+
+/// The same for any secret of 32 bytes in the column `salt`: `make` gives that of an epoch, and its commitment.
+///
+/// # Errors
+/// As [`rotate`].
+pub(crate) fn rotate_secrets(
+    db: &mut Connection,
+    period: Period,
+    now: u64,
+    make: impl Fn(u64) -> Result<(Salt, String), Code>,
+) -> Result<Vec<u64>, Code> {
+    if !is_due(db, period, now)? {
         return Ok(Vec::new());
     }
-    let erased = store.write(|tx| {
+    let erased = write(db, |tx| {
         for id in wanted(period, now) {
-            let mut bytes = [0; 32];
-            getrandom::fill(&mut bytes).map_err(|_| Code::Unavailable)?;
-            let salt = Salt::new(bytes);
-            let commitment = epoch::commitment(id, &salt);
+            let (salt, commitment) = make(id)?;
             tx.execute(
                 "INSERT INTO epochs VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 params![id, period.start(id), period.start(id + 1), hex::encode(salt.bytes()), commitment],
@@ -65,10 +80,10 @@ pub fn rotate(store: &mut Store, now: u64) -> Result<Vec<u64>, Code> {
         Ok(erased.query_map([], |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?)
     })?;
     // The write-ahead log still holds the page as it was. Only when it is empty is the salt gone.
-    if erased.is_empty() || !store.empty_log()? {
+    if erased.is_empty() || !empty_log(db)? {
         return Ok(Vec::new());
     }
-    store.write(|tx| {
+    write(db, |tx| {
         tx.execute(
             "INSERT INTO destructions SELECT id, not_before, not_after, commitment, ? FROM epochs WHERE salt IS NULL",
             [now],
@@ -132,7 +147,11 @@ fn is_due(db: &Connection, period: Period, now: u64) -> Result<bool, Code> {
     Ok(made <= AHEAD || destroyed)
 }
 
-fn published(db: &Connection, id: u64) -> Result<Epoch, Code> {
+/// The epoch with its secret, and the commitment to the next.
+///
+/// # Errors
+/// `unavailable`.
+pub(crate) fn published(db: &Connection, id: u64) -> Result<Epoch, Code> {
     let found = db.query_row(
         "SELECT e.not_before, e.not_after, e.salt, n.commitment FROM epochs e JOIN epochs n ON n.id = e.id + 1
          WHERE e.id = ? AND e.salt IS NOT NULL",

@@ -31,13 +31,13 @@ pub enum Which {
 impl Which {
     /// Whether that may be a pseudonym or the id of a device or a visit.
     pub fn is_pseudonym(text: &str) -> bool {
-        let id = text.strip_prefix("p1.").or(text.strip_prefix(SECOND)).unwrap_or(text);
+        let id = ["p1.", "p2.", SECOND].iter().find_map(|kind| text.strip_prefix(kind)).unwrap_or(text);
         id.len() == 22 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     }
 }
 
 /// What pseudonyms of the second level begin with. No event holds one.
-const SECOND: &str = "p2.";
+const SECOND: &str = "s1.";
 
 /// What is there to be erased: rows that have their event, or their salt still.
 ///
@@ -259,8 +259,9 @@ mod tests {
 
     #[test]
     fn pseudonyms_and_ids_have_a_form() {
+        assert!(Which::is_pseudonym("p2.0kjgA_5tMJc05lhIFTSs9Q"), "made with a key server");
+        assert!(Which::is_pseudonym("s1.0kjgA_5tMJc05lhIFTSs9Q"), "made with a pepper");
         assert!(Which::is_pseudonym("p1.0kjgA_5tMJc05lhIFTSs9Q") && Which::is_pseudonym("vQ5DTnbm0Qmmb5anLHChkw"));
-        assert!(Which::is_pseudonym("p2.0kjgA_5tMJc05lhIFTSs9Q"));
         for wrong in ["", "p1.", "ada@example.org", "p3.0kjgA_5tMJc05lhIFTSs9Q", "0kjgA_5tMJc05lhIFTSs9Q\"", "view"] {
             assert!(!Which::is_pseudonym(wrong), "{wrong}");
         }

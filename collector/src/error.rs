@@ -69,6 +69,20 @@ codes! {
     /// A defect of the collector.
     Internal = "internal", Some(500), "the collector failed; nothing of this request was taken, and its log says where";
 
+    // A request for evaluations.
+    /// A request that is not the documented JSON object.
+    MalformedEvaluation = "malformed_evaluation", Some(400), "the body is not a request for evaluations; send a JSON object with epoch, elements and, if there is one, ticket";
+    /// More elements than one request may have.
+    TooManyElements = "too_many_elements", Some(400), "a request may have 16 elements; send the others in another one";
+    /// Something that can't be evaluated.
+    NotAnElement = "not_an_element", Some(400), "an element is 32 bytes in base64url, of ristretto255 in its one encoding and not the identity, and a request has at least one";
+    /// A ticket that is missing or not good.
+    TicketRefused = "ticket_refused", Some(403), "the ticket is missing, has expired, or was not signed with this server's secret for this deployment; get a new one from the site";
+    /// A ticket that was used up.
+    TicketSpent = "ticket_spent", Some(403), "the ticket has had its evaluations in this epoch";
+    /// More evaluations than there may be.
+    RateLimited = "rate_limited", Some(429), "there are no more evaluations for now; nothing was evaluated, try again after the seconds in Retry-After";
+
     // One row.
     /// A row that isn't one.
     MalformedRow = "malformed_row", Some(207), "the row is not a JSON object with exactly the columns of format e1";
@@ -106,6 +120,12 @@ codes! {
     CannotRead = "cannot_read", None, "the input can't be read; check that it exists and may be read";
     /// A SQLite file that isn't ours.
     NotAStore = "not_a_store", None, "this SQLite file is not a store of the collector; name the file given to `nymtrail serve --db`";
+    /// A SQLite file that isn't the key server's.
+    NotAKeyStore = "not_a_key_store", None, "this SQLite file is not a store of keys; name the file given to `nymtrail keys serve --db`, and never the collector's";
+    /// A secret that is none.
+    TicketSecret = "ticket_secret", None, "the file of the ticket secret can't be read, or its first line has fewer than 32 characters";
+    /// Tickets that could not be checked.
+    TicketsWithoutSecret = "tickets_without_secret", None, "--require-ticket needs --ticket-secret, by which tickets are known";
     /// A store of another version.
     StoreVersion = "store_version", None, "this store was written by another version of the collector; use that version, or start with a new file";
     /// A store of another deployment.

@@ -21,6 +21,7 @@ pub mod ingest;
 pub mod keys;
 pub mod log;
 pub mod operator;
+pub mod oprf;
 mod parallel;
 pub mod peppers;
 mod progress;

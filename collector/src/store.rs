@@ -168,10 +168,12 @@ impl Store {
     /// # Errors
     /// What `work` reports, or `unavailable`.
     pub fn write<T>(&mut self, work: impl FnOnce(&Transaction) -> Result<T, Code>) -> Result<T, Code> {
-        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let done = work(&tx)?;
-        tx.commit()?;
-        Ok(done)
+        write(&mut self.db, work)
+    }
+
+    /// The connection, for those who write to it themselves.
+    pub(crate) fn db_mut(&mut self) -> &mut Connection {
+        &mut self.db
     }
 
     /// The connection, for reading.
@@ -184,8 +186,7 @@ impl Store {
     /// # Errors
     /// `unavailable`.
     pub fn empty_log(&self) -> Result<bool, Code> {
-        let busy: i64 = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        Ok(busy == 0)
+        empty_log(&self.db)
     }
 
     /// One row.
@@ -266,6 +267,20 @@ impl Store {
     }
 }
 
+/// Does `work` in one transaction, see [`Store::write`].
+pub(crate) fn write<T>(db: &mut Connection, work: impl FnOnce(&Transaction) -> Result<T, Code>) -> Result<T, Code> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = work(&tx)?;
+    tx.commit()?;
+    Ok(done)
+}
+
+/// Empties the write-ahead log, see [`Store::empty_log`].
+pub(crate) fn empty_log(db: &Connection) -> Result<bool, Code> {
+    let busy: i64 = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(busy == 0)
+}
+
 /// One row, of a store that is being written to.
 ///
 /// # Errors
@@ -298,7 +313,7 @@ pub fn read_row(row: &rusqlite::Row) -> rusqlite::Result<Result<Row, Code>> {
 
 /// Makes the file if there is none. It holds salts, so nobody but its owner may read it; SQLite gives its other files
 /// the same rights.
-fn create_private(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -306,7 +321,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 }
 
 /// The word for a period of epochs that end; `None` for the others, since what never ends can't be destroyed.
-fn word(period: Period) -> Option<&'static str> {
+pub(crate) fn word(period: Period) -> Option<&'static str> {
     Some(match period {
         Period::Day => "day",
         Period::Week => "week",
@@ -315,7 +330,7 @@ fn word(period: Period) -> Option<&'static str> {
     })
 }
 
-fn tables(db: &Connection) -> rusqlite::Result<i64> {
+pub(crate) fn tables(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
 }
 

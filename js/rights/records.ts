@@ -13,8 +13,6 @@ export interface LaneRecord {
   closed: boolean
   /** Events that were dropped before they were stored. */
   dropped: { scrubbed: number; overflow: number; quota: number; too_large: number }
-  /** The secret by which `gprev` of row 0 can be opened. */
-  blind: string | undefined
   /** What it takes to have the chain erased by the service. */
   token: string | undefined
   /** The id of the device, or in the profile `audience` of the visit, that its events carry. */
@@ -61,9 +59,9 @@ export function laneOf(record: string): LaneRecord {
   const [epoch = 0, published, closed, scrubbed = 0, overflow = 0, quota = 0, tooLarge = 0] = words
     .slice(0, 7)
     .map(Number)
-  const [blind, token, whose] = words.slice(7)
+  const [token, whose] = words.slice(7)
   const dropped = { scrubbed, overflow, quota, too_large: tooLarge }
-  return { epoch, published: !!published, closed: !!closed, dropped, blind, token, whose }
+  return { epoch, published: !!published, closed: !!closed, dropped, token, whose }
 }
 
 /** Takes the record of what became of rows apart; there may be none. */

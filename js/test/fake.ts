@@ -87,6 +87,9 @@ export class FakeCore implements Core {
     if (!code) this.captured++
     return code
   }
+  expect(canonical: string, raw: string) {
+    return this.log('expect', canonical, raw)
+  }
   epochs(document: string) {
     return this.log('epochs', document)
   }

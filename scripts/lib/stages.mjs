@@ -63,6 +63,8 @@ const node = (...files) => test('node', ['--test', '--test-reporter=spec', ...fi
 const scripts = () =>
   node(...['counts', 'stages', 'commands', 'words', 'format'].map((name) => `scripts/${name}.test.mjs`))
 
+const oprf = () => node('oprf/cross.test.mjs')
+
 const packaging = () => node('packaging/package.test.mjs')
 
 const e2e = (browser) => () => own('node', join('tests', 'e2e', 'run.mjs'), '--browser', browser)
@@ -113,6 +115,8 @@ export const stages = [
   { name: 'scripts', title: 'The commands themselves', needs: ['build'], runner: 'node', work: scripts },
   { name: 'types', title: 'TypeScript: types, format, lint', needs: ['build'], work: types },
   { name: 'unit', title: 'TypeScript: unit tests', needs: ['build'], runner: 'vitest', work: unit },
+  // It reads the outputs that the host tests left in target/tmp.
+  { name: 'oprf', title: 'VOPRF against another implementation', needs: ['host', 'build'], runner: 'node', work: oprf },
   {
     name: 'packaging',
     title: 'Package: pack, install, bundle, load',

@@ -18,6 +18,8 @@ pub enum Mode {
     Salt,
     /// Salts derived from one static secret: the weakest form.
     Secret([u8; 32]),
+    /// Pseudonyms are made with a key server's help, outside of the core, which checks the server's keys.
+    Oprf,
     /// The audience profile: no pseudonyms, no id of the device, and nothing SDK-made lasts longer than a visit.
     Audience,
 }
@@ -101,6 +103,7 @@ impl Config {
         let mode = match mode {
             None | Some("random") => Mode::Random,
             Some("salt" | "pepper") => Mode::Salt,
+            Some("oprf") => Mode::Oprf,
             Some("audience") => Mode::Audience,
             Some("secret") => Mode::Secret(hex::decode(secret?)?),
             _ => return None,

@@ -8,6 +8,8 @@
 //! ```
 //! Epochs stand in ascending order. `next` commits to the epoch after: `SHA256("s1|" id "|" salt)`. A client checks each salt against the commitment it
 //! already had, or against one pinned in its configuration: a salt made for one visitor alone would be a tracking id.
+//!
+//! A key server's document is the same with public keys: `key` in the place of `salt`, and `"k1|"` in that of `"s1|"`.
 
 use super::{
     chain::Hash,
@@ -91,6 +93,70 @@ fn days_before_month(month: u64) -> u64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
+/// What a document publishes of each epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Published {
+    /// Its salt, of which pseudonyms are made.
+    #[default]
+    Salt,
+    /// The public half of the key that a key server makes them with.
+    Key,
+}
+
+impl Published {
+    const fn member(self) -> &'static str {
+        match self {
+            Self::Salt => "salt",
+            Self::Key => "key",
+        }
+    }
+
+    /// The commitment to an epoch's salt or key: hex SHA-256 of `"s1|" id "|" salt`, or of `"k1|" id "|" key`.
+    pub fn commitment(self, id: u64, salt: &Salt) -> String {
+        let tag = match self {
+            Self::Salt => "s1|",
+            Self::Key => "k1|",
+        };
+        Hash::of(&[tag, decimal(id).as_str(), "|", &hex::encode(salt.bytes())]).hex()
+    }
+
+    /// The text of a document.
+    pub fn document(self, deployment: &str, epochs: &[Epoch]) -> String {
+        let mut list = String::new();
+        for epoch in epochs {
+            list.push(if list.is_empty() { '[' } else { ',' });
+            let mut object = Object::default();
+            object.number("id", epoch.id);
+            let value = hex::encode(epoch.salt.bytes());
+            // Members are sorted.
+            if self == Self::Key {
+                object.text("key", &value);
+            }
+            object.optional("next", epoch.next.as_deref());
+            object.number("not_after", epoch.not_after).number("not_before", epoch.not_before);
+            if self == Self::Salt {
+                object.text("salt", &value);
+            }
+            list.push_str(&object.finish());
+        }
+        list.push(']');
+        Object::default().text("deployment", deployment).raw("epochs", &list).finish()
+    }
+
+    fn read(self, value: &Value) -> Option<Epoch> {
+        let number = |name| value.get(name).and_then(Value::as_u64);
+        let next = value.get("next").and_then(Value::as_text);
+        let epoch = Epoch {
+            id: number("id")?,
+            not_before: number("not_before")?,
+            not_after: number("not_after")?,
+            salt: Salt::new(hex::decode(value.get(self.member())?.as_text()?)?),
+            next: next.map(Into::into),
+        };
+        (epoch.not_before < epoch.not_after && next.is_none_or(|next| hex::is_hex(next, 64))).then_some(epoch)
+    }
+}
+
 /// One epoch of an epochs document.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Epoch {
@@ -100,7 +166,7 @@ pub struct Epoch {
     pub not_before: u64,
     /// From when it is used no more, in ms since 1970.
     pub not_after: u64,
-    /// Its salt.
+    /// Its salt, or in a key server's document its public key.
     pub salt: Salt,
     /// The commitment to the epoch after it, 64 hex digits.
     pub next: Option<String>,
@@ -108,26 +174,18 @@ pub struct Epoch {
 
 /// The commitment to an epoch's salt: hex SHA-256 of `"s1|" id "|" salt`.
 pub fn commitment(id: u64, salt: &Salt) -> String {
-    Hash::of(&["s1|", decimal(id).as_str(), "|", &hex::encode(salt.bytes())]).hex()
+    Published::Salt.commitment(id, salt)
 }
 
 /// The text of an epochs document.
 pub fn document(deployment: &str, epochs: &[Epoch]) -> String {
-    let mut list = String::new();
-    for epoch in epochs {
-        list.push(if list.is_empty() { '[' } else { ',' });
-        let mut object = Object::default();
-        object.number("id", epoch.id).optional("next", epoch.next.as_deref());
-        object.number("not_after", epoch.not_after).number("not_before", epoch.not_before);
-        list.push_str(&object.text("salt", &hex::encode(epoch.salt.bytes())).finish());
-    }
-    list.push(']');
-    Object::default().text("deployment", deployment).raw("epochs", &list).finish()
+    Published::Salt.document(deployment, epochs)
 }
 
 /// The epochs a client knows, and the commitments that later ones have to match.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Keyring {
+    published: Published,
     epochs: Vec<Epoch>,
     text: String,
     known: Vec<(u64, String)>,
@@ -135,10 +193,15 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// An empty one. `pin` is the commitment of an epoch that is trusted from the start; with a pin, an epoch that no
+    /// An empty one for salts. `pin` is the commitment of an epoch that is trusted from the start; with a pin, an epoch that no
     /// commitment leads to is refused.
     pub fn new(pin: Option<String>) -> Self {
-        Self { pin, ..Self::default() }
+        Self::of(Published::Salt, pin)
+    }
+
+    /// The same for salts or for keys.
+    pub fn of(published: Published, pin: Option<String>) -> Self {
+        Self { published, pin, ..Self::default() }
     }
 
     /// Takes the epochs of a document.
@@ -153,7 +216,7 @@ impl Keyring {
         }
         let mut epochs: Vec<Epoch> = Vec::new();
         for value in document.get("epochs").map(Value::items).unwrap_or_default() {
-            let epoch = read(value).ok_or(Code::EpochsMalformed)?;
+            let epoch = self.published.read(value).ok_or(Code::EpochsMalformed)?;
             if epochs.last().is_some_and(|before| before.id >= epoch.id) {
                 return Err(Code::EpochsMalformed);
             }
@@ -164,7 +227,7 @@ impl Keyring {
         }
         let mut known = self.known.clone();
         for epoch in &epochs {
-            let commitment = commitment(epoch.id, &epoch.salt);
+            let commitment = self.published.commitment(epoch.id, &epoch.salt);
             let trusted = match known.iter().find(|(id, _)| *id == epoch.id) {
                 Some((_, expected)) => *expected == commitment,
                 None => self.pin.as_ref().is_none_or(|pin| *pin == commitment),
@@ -189,7 +252,7 @@ impl Keyring {
         self.epochs.iter().rev().find(|epoch| (epoch.not_before..epoch.not_after).contains(&now))
     }
 
-    /// The salt of epoch `id`, if it is at hand.
+    /// The salt or key of epoch `id`, if it is at hand.
     pub fn salt(&self, id: u64) -> Option<&Salt> {
         self.epochs.iter().find(|epoch| epoch.id == id).map(|epoch| &epoch.salt)
     }
@@ -210,21 +273,11 @@ impl Keyring {
         while let (Some(id), Some(text)) = (words.number(), words.string()) {
             self.known.push((id, text));
         }
-        let _ = self.accept(saved.get(end + 1..).unwrap_or_default(), deployment);
+        // What was saved for salts says nothing of keys.
+        if self.accept(saved.get(end + 1..).unwrap_or_default(), deployment).is_err() {
+            self.known.clear();
+        }
     }
-}
-
-fn read(value: &Value) -> Option<Epoch> {
-    let number = |name| value.get(name).and_then(Value::as_u64);
-    let next = value.get("next").and_then(Value::as_text);
-    let epoch = Epoch {
-        id: number("id")?,
-        not_before: number("not_before")?,
-        not_after: number("not_after")?,
-        salt: Salt::new(hex::decode(value.get("salt")?.as_text()?)?),
-        next: next.map(Into::into),
-    };
-    (epoch.not_before < epoch.not_after && next.is_none_or(|next| hex::is_hex(next, 64))).then_some(epoch)
 }
 
 #[cfg(test)]
@@ -287,6 +340,31 @@ mod tests {
             Err(Code::EpochsCommitment)
         );
         Keyring::new(Some(pin)).accept(&document("shop", &[epoch(5, 1, 2)]), "shop").unwrap();
+    }
+
+    #[test]
+    fn keys_are_published_and_checked_as_salts_are() {
+        let key = |id, key: u8, next: u8| Epoch {
+            next: Some(Published::Key.commitment(id + 1, &Salt::new([next; 32]))),
+            ..epoch(id, key, next)
+        };
+        let document = |epoch: &Epoch| Published::Key.document("shop", core::slice::from_ref(epoch));
+        assert!(document(&key(5, 1, 2)).starts_with(r#"{"deployment":"shop","epochs":[{"id":5,"key":"0101"#));
+        assert_ne!(Published::Key.commitment(5, &Salt::new([1; 32])), commitment(5, &Salt::new([1; 32])));
+        let mut keyring = Keyring::of(Published::Key, None);
+        assert_eq!(keyring.accept(&super::document("shop", &[epoch(5, 1, 2)]), "shop"), Err(Code::EpochsMalformed));
+        keyring.accept(&document(&key(5, 1, 2)), "shop").unwrap();
+        assert_eq!(keyring.accept(&document(&key(6, 9, 3)), "shop"), Err(Code::EpochsCommitment));
+        let mut later = Keyring::of(Published::Key, None);
+        later.load(&keyring.save(), "shop");
+        assert_eq!(later.accept(&document(&key(5, 9, 2)), "shop"), Err(Code::EpochsCommitment));
+        later.accept(&document(&key(6, 2, 3)), "shop").unwrap();
+        // A site that goes over from salts to keys: what was known of salts is no reason to refuse its keys.
+        let mut salts = Keyring::new(None);
+        salts.accept(&super::document("shop", &[epoch(5, 1, 2)]), "shop").unwrap();
+        let mut keys = Keyring::of(Published::Key, None);
+        keys.load(&salts.save(), "shop");
+        keys.accept(&document(&key(5, 7, 8)), "shop").unwrap();
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! alias  = "a1." base64url( SHA256("a1|" veil "|" P)[..16] )    P: the pseudonym; veil: 22 characters, random, of this row alone
-//! second = "p2." base64url( HMAC-SHA256(pepper, "p2|" P)[..16] )     pepper: 32 random bytes of one epoch
+//! second = "s1." base64url( HMAC-SHA256(pepper, "s1|" P)[..16] )     pepper: 32 random bytes of one epoch
 //! ```
 //! A body is hashed as it is, so nothing in it can be replaced later, and whatever follows from an identifier alone could
 //! be tried out. So it holds an alias, which hides the pseudonym from everybody who does not have the veil. That one
@@ -47,7 +47,7 @@ pub fn alias(veil: &str, pseudonym: &str) -> String {
 
 /// The pseudonym of the second level.
 pub fn second(pepper: &[u8; 32], pseudonym: &str) -> String {
-    short("p2.", mac(pepper, &[b"p2|", pseudonym.as_bytes()]))
+    short("s1.", mac(pepper, &[b"s1|", pseudonym.as_bytes()]))
 }
 
 fn short(version: &str, hash: [u8; 32]) -> String {
@@ -134,7 +134,7 @@ mod tests {
         // By hand: printf 'a1|AAAAAAAAAAAAAAAAAAAAAA|p1.0kjgA_5tMJc05lhIFTSs9Q' | openssl dgst -sha256 -binary | head -c 16 | base64
         assert_eq!(alias("AAAAAAAAAAAAAAAAAAAAAA", P), "a1.WKJ-oMr2tk6JAeJwd32rJA");
         // printf 'p2|p1.0kjgA_5tMJc05lhIFTSs9Q' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0707… -binary | head -c 16 | base64
-        assert_eq!(second(&[7; 32], P), "p2.jEnWSnU0MiZ5kE875Hhvug");
+        assert_eq!(second(&[7; 32], P), "s1.9tUkOLMz8dxjvr87BP17jA");
         assert_ne!(second(&[8; 32], P), second(&[7; 32], P));
     }
 
@@ -145,7 +145,7 @@ mod tests {
             "AAAAAAAAAAAAAAAAAAAAAA",
             "AAAAAAAAAAAAAAAAAAAAAA ",
             "AAAAAAAAAAAAAAAAAAAAA p1.0kjgA_5tMJc05lhIFTSs9Q",
-            "AAAAAAAAAAAAAAAAAAAAAA p2.0kjgA_5tMJc05lhIFTSs9Q",
+            "AAAAAAAAAAAAAAAAAAAAAA s1.0kjgA_5tMJc05lhIFTSs9Q",
             "AAAAAAAAAAAAAAAAAAAAAA p1.0kjgA_5tMJc05lhIFTSs9Q ada@example.org",
             "AAAAAAAAAAAAAAAAAAAAA| p1.0kjgA_5tMJc05lhIFTSs9Q",
         ] {

@@ -5,11 +5,21 @@
 //! K   = HKDF-Expand(PRK, lp(deployment) || lp(namespace) || u64be(epoch), 32)     lp: u32be length, then the bytes
 //! P   = "p1." base64url( HMAC-SHA256(K, u8(normalisation version) || lp(type) || lp(canonical identifier))[..16] )
 //! ```
+//! With a key server (`oprf`) the identifier is gone when its answer comes, so there is a second derivation, `p2`, of which the
+//! first step is made in the call, and the rest of its digest `x` and of the server's evaluation `y` (RFC 9497, 64 bytes):
+//!
+//! ```text
+//! x   = HMAC-SHA256("nymtrail/o1", u8(normalisation version) || lp(deployment) || lp(namespace) || lp(type) || lp(canonical identifier))
+//! y   = VOPRF(k_e, x)
+//! PRK = HKDF-Extract("nymtrail/p2", y)
+//! K   = HKDF-Expand(PRK, lp(deployment) || lp(namespace) || u64be(epoch), 32)
+//! P   = "p2." base64url( HMAC-SHA256(K, x)[..16] )
+//! ```
 //! Every part is length-prefixed, so no two inputs run into each other, and deployments, namespaces and epochs never
 //! share a pseudonym. HMAC is RFC 2104, from RustCrypto; HKDF is RFC 5869.
 
 use super::base64url;
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
@@ -68,13 +78,8 @@ impl Salt {
     ///
     /// `namespace` is `user`, `group` or `prop:<name>`; pseudonyms of different namespaces never match.
     pub fn pseudonym(&self, deployment: &str, namespace: &str, epoch: u64, kind: Kind, canonical: &str) -> String {
-        let (deployment_length, namespace_length) = (length(deployment), length(namespace));
-        let key = Zeroizing::new(hkdf(
-            b"nymtrail/p1",
-            self.0.as_slice(),
-            &[&deployment_length, deployment.as_bytes(), &namespace_length, namespace.as_bytes(), &epoch.to_be_bytes()],
-        ));
-        let mut tag = mac(
+        let key = epoch_key(b"nymtrail/p1", self.0.as_slice(), deployment, namespace, epoch);
+        let tag = mac(
             key.as_slice(),
             &[
                 &[NORMALISATION],
@@ -84,13 +89,50 @@ impl Salt {
                 canonical.as_bytes(),
             ],
         );
-        // The compression function leaves its last input block on the stack; one more run over zeros overwrites it.
-        core::hint::black_box(mac(&[0; 32], &[&[0; 64]]));
-        let mut pseudonym = String::from("p1.");
-        pseudonym.push_str(&base64url::encode(tag.first_chunk::<16>().map_or(&[], |chunk| chunk)));
-        tag.zeroize();
-        pseudonym
+        clear_stack();
+        spell("p1.", tag)
     }
+}
+
+/// What is evaluated in the place of an identifier, `x` above: a digest that stays when the identifier is gone.
+pub fn oprf_input(deployment: &str, namespace: &str, kind: Kind, canonical: &str) -> Zeroizing<[u8; 32]> {
+    let mut parts: Vec<&[u8]> = Vec::from([[NORMALISATION].as_slice()]);
+    let texts = [deployment, namespace, kind.as_str(), canonical];
+    let lengths = texts.map(length);
+    for (text, length) in texts.iter().zip(&lengths) {
+        parts.push(length);
+        parts.push(text.as_bytes());
+    }
+    let input = Zeroizing::new(mac(b"nymtrail/o1", &parts));
+    clear_stack();
+    input
+}
+
+/// The pseudonym of `input`, which the key of `epoch` has evaluated to `output`.
+pub fn oprf_pseudonym(output: &[u8; 64], deployment: &str, namespace: &str, epoch: u64, input: &[u8]) -> String {
+    let key = epoch_key(b"nymtrail/p2", output, deployment, namespace, epoch);
+    let tag = mac(key.as_slice(), &[input]);
+    clear_stack();
+    spell("p2.", tag)
+}
+
+fn epoch_key(tree: &[u8], secret: &[u8], deployment: &str, namespace: &str, epoch: u64) -> Zeroizing<[u8; 32]> {
+    let (deployment_length, namespace_length) = (length(deployment), length(namespace));
+    let info: [&[u8]; 5] =
+        [&deployment_length, deployment.as_bytes(), &namespace_length, namespace.as_bytes(), &epoch.to_be_bytes()];
+    Zeroizing::new(hkdf(tree, secret, &info))
+}
+
+/// The compression function leaves its last input block on the stack; one more run over zeros overwrites it.
+fn clear_stack() {
+    core::hint::black_box(mac(&[0; 32], &[&[0; 64]]));
+}
+
+fn spell(version: &str, mut tag: [u8; 32]) -> String {
+    let mut pseudonym = String::from(version);
+    pseudonym.push_str(&base64url::encode(tag.first_chunk::<16>().map_or(&[], |chunk| chunk)));
+    tag.zeroize();
+    pseudonym
 }
 
 /// HKDF-SHA256 (RFC 5869) for keys of 32 bytes, which is one block. `info` is all its parts, one after the other.
@@ -102,7 +144,7 @@ fn hkdf(salt: &[u8], secret: &[u8], info: &[&[u8]]) -> [u8; 32] {
 }
 
 /// HMAC-SHA256 over all parts, one after the other.
-pub(crate) fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+pub fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
         return [0; 32]; // HMAC takes a key of any length
     };

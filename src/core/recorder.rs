@@ -3,7 +3,7 @@
 use super::{
     chain::{Head, NO_HEAD, token_hash},
     config::{Config, Mode},
-    epoch::Keyring,
+    epoch::{Keyring, Published},
     error::Code,
     hex, joined,
     json::{self, Object, Value},
@@ -15,6 +15,7 @@ use super::{
     scrub,
     taint::Taint,
     visit::{self, Visit},
+    words::{Reader, Words},
 };
 use crate::ports::{Entropy, StoredRow};
 use alloc::{string::String, vec::Vec};
@@ -83,7 +84,10 @@ impl Recorder {
         let mut key = [0; 32];
         entropy.fill(&mut key);
         Self {
-            keyring: Keyring::new(config.pin.clone()),
+            keyring: Keyring::of(
+                if config.mode == Mode::Oprf { Published::Key } else { Published::Salt },
+                config.pin.clone(),
+            ),
             keyring_unsaved: false,
             taint: Taint::new(key),
             visit: None,
@@ -171,8 +175,21 @@ impl Recorder {
         Ok(rows)
     }
 
+    /// Announces an identifier that is made into a pseudonym elsewhere: from now on it is looked for in all that is captured.
+    /// Gives the epoch that the pseudonym has to be of, and the public key of that epoch, as words; nothing without a key.
+    pub fn expect(&mut self, canonical: &str, raw: &str, now: u64, entropy: &mut dyn Entropy) -> String {
+        self.taint.add(canonical);
+        self.taint.add(raw);
+        self.go_on_or_begin(now, entropy);
+        let Some(epoch) = self.visit.as_ref().map(|visit| visit.epoch) else { return String::new() };
+        let words = |key: &Salt| Words::default().number(epoch).text(Some(&hex::encode(key.bytes()))).finish();
+        self.keyring.salt(epoch).map(words).unwrap_or_default()
+    }
+
     /// Makes `canonical` the visitor's user or group from now on, as a pseudonym. Neither it nor `raw` is kept; both
-    /// are looked for in all that is captured later.
+    /// are looked for in all that is captured later. In the mode `oprf`, where [`expect`](Self::expect) has seen them, `canonical`
+    /// is the epoch and the pseudonym, as words; it may be empty. Without a pseudonym nobody is the user or group: whoever was
+    /// before may be somebody else.
     ///
     /// # Errors
     /// [`Code::NoSalt`] in `random` mode, [`Code::AudienceProfile`] in `audience`, [`Code::NoEpochKey`] without a salt of
@@ -186,31 +203,33 @@ impl Recorder {
         now: u64,
         entropy: &mut dyn Entropy,
     ) -> Result<(), Code> {
-        self.taint.add(canonical);
-        self.taint.add(raw);
+        self.learn(canonical);
+        self.learn(raw);
         self.go_on_or_begin(now, entropy);
         let word = match namespace {
             Namespace::User => "user",
             Namespace::Group => "group",
         };
         let pseudonym = self.pseudonym(word, kind, canonical);
-        if pseudonym.is_err() {
-            self.pseudonym_failures += 1;
-        }
-        let pseudonym = Some(pseudonym?);
+        let outcome = pseudonym.as_ref().map_or_else(|code| Err(*code), |_| Ok(()));
+        self.pseudonym_failures += u64::from(outcome.is_err());
         if let Some(visit) = &mut self.visit {
-            match namespace {
-                Namespace::User => visit.user = pseudonym,
-                Namespace::Group => visit.group = pseudonym,
-            }
+            let place = match namespace {
+                Namespace::User => &mut visit.user,
+                Namespace::Group => &mut visit.group,
+            };
+            *place = pseudonym.ok();
             visit.changed();
         }
-        Ok(())
+        outcome
     }
 
     /// Forgets who is acting. The next event begins a new visit of a new device in a new lane.
     pub fn reset(&mut self) {
-        self.taint.clear();
+        // In the mode `oprf` identifiers of calls that still wait are among them.
+        if self.config.mode != Mode::Oprf {
+            self.taint.clear();
+        }
         self.visit = None;
     }
 
@@ -288,10 +307,11 @@ impl Recorder {
         matches!(self.config.mode, Mode::Audience)
     }
 
-    /// The epoch of a lane for an event at `now`.
+    /// The epoch of a lane for an event at `now`; it is published if it is one of the epochs document, so that a collector knows it.
     pub fn epoch_id(&self, now: u64) -> EpochId {
         let number = self.epoch(now);
-        EpochId { number, published: self.config.mode == Mode::Salt && self.keyring.salt(number).is_some() }
+        let has_document = matches!(self.config.mode, Mode::Salt | Mode::Oprf);
+        EpochId { number, published: has_document && self.keyring.salt(number).is_some() }
     }
 
     fn epoch_beginning(&self, now: u64) -> u64 {
@@ -391,7 +411,7 @@ impl Recorder {
         }
         for (name, value) in identifiers {
             let (Value::Text(identifier) | Value::Number(identifier)) = value else { continue };
-            self.taint.add(&identifier);
+            self.learn(&identifier);
             let pseudonym = self.pseudonym(&joined("prop:", &name), Kind::Opaque, &identifier);
             match (pseudonym, &mut props) {
                 (Ok(pseudonym), Value::Map(entries)) => entries.push((name, Value::Text(veil.hide(pseudonym)))),
@@ -409,6 +429,19 @@ impl Recorder {
             Mode::Audience => Err(Code::AudienceProfile),
             Mode::Salt => self.keyring.salt(epoch).map(made).ok_or(Code::NoEpochKey),
             Mode::Secret(secret) => Ok(made(&Salt::derived(secret, epoch))),
+            // Made meanwhile, perhaps for a visit that has ended since.
+            Mode::Oprf => {
+                let mut words = Reader::new(canonical);
+                let of = words.number();
+                words.string().filter(|text| of == Some(epoch) && text.starts_with("p2.")).ok_or(Code::NoEpochKey)
+            }
+        }
+    }
+
+    /// Looks for an identifier from now on. In the mode `oprf` what comes here is a pseudonym.
+    fn learn(&mut self, identifier: &str) {
+        if self.config.mode != Mode::Oprf {
+            self.taint.add(identifier);
         }
     }
 
@@ -644,6 +677,45 @@ mod tests {
         for (name, props) in [("", ""), ("n", r#"{"account":"ann@example.org","b":1.0, "a":"ok\u0041"}"#)] {
             assert_eq!(capture(name, props), None, "{name} {props}");
         }
+    }
+
+    #[test]
+    fn a_pseudonym_from_elsewhere_is_of_the_visits_epoch_or_none() {
+        let (mut recorder, mut entropy) = recorder("shop oprf - - - - - - - - - - account");
+        assert_eq!(recorder.expect("ann.jones", "Ann.Jones", NOON, &mut entropy), "", "no key is known");
+        let key = Salt::new([5; 32]);
+        let epoch = Epoch { id: 20781, not_before: 20781 * DAY, not_after: 20782 * DAY, salt: key, next: None };
+        let salts = epoch::document("shop", core::slice::from_ref(&epoch));
+        assert_eq!(recorder.epochs(&salts, NOON), Err(Code::EpochsMalformed), "salts are no keys");
+        recorder.epochs(&Published::Key.document("shop", &[epoch]), NOON).unwrap();
+        let words = format!("20781 {}", "05".repeat(32));
+        assert_eq!(recorder.expect("ann.jones", "Ann.Jones", NOON, &mut entropy), words);
+
+        let pseudonym = "p2.0kjgA_5tMJc05lhIFTSs9Q";
+        let mut identify = |given: &str| {
+            let done = recorder.identify(Namespace::User, Kind::Opaque, given, "", NOON, &mut entropy);
+            let props = format!(r#"{{"account":"{given}","note":"by ann.jones"}}"#);
+            let body = track(&mut recorder, &mut entropy, &props, NOON);
+            assert_eq!(body.get("p").and_then(|p| p.get("note")).and_then(Value::as_text), Some("[id]"));
+            let text = |value: Option<&Value>| value.and_then(Value::as_text).map(String::from);
+            (done, text(body.get("u")), text(body.get("p").and_then(|p| p.get("account"))))
+        };
+        let given = Some(pseudonym.into());
+        assert_eq!(identify(&format!("20781 {pseudonym}")), (Ok(()), given.clone(), given));
+        for wrong in [
+            "",
+            pseudonym,
+            "20781",
+            "20780 p2.0kjgA_5tMJc05lhIFTSs9Q",
+            "20781 ann.jones",
+            "20781 p1.0kjgA_5tMJc05lhIFTSs9Q",
+        ] {
+            // Nobody is the user then: the one before may be somebody else.
+            assert_eq!(identify(wrong), (Err(Code::NoEpochKey), None, None), "{wrong}");
+        }
+        recorder.reset();
+        let body = track(&mut recorder, &mut entropy, r#"{"note":"by ann.jones"}"#, NOON);
+        assert!(json::to_string(&body).contains("[id]"), "a call that waits may have named somebody since");
     }
 
     #[test]

@@ -16,6 +16,7 @@ export const DROP = 'drop'
 const IMPORTS = JSON.stringify({
   imports: {
     nymtrail: '/dist/index.js',
+    'nymtrail/oprf': '/dist/oprf.js',
     'nymtrail/prove': '/dist/prove.js',
     'nymtrail/rights': '/dist/rights.js',
     'nymtrail/schema': '/dist/schema.js',
@@ -29,6 +30,15 @@ import { createTrail } from 'nymtrail'
 import { collector } from 'nymtrail/endpoints/collector.js'
 Object.assign(window, { createTrail, collector })
 </script>`
+
+/** Pages whose path begins with /page-oprf. */
+const withKeyServers = withPackage.replace(
+  '<script type="module">',
+  `<script type="module">import { oprf } from 'nymtrail/oprf'
+window.oprf = oprf
+</script>
+<script type="module">`,
+)
 
 const workerFile = fileURLToPath(new URL('worker.mjs', import.meta.url))
 let bundled
@@ -130,7 +140,8 @@ export async function openSite() {
 addEventListener('error', ({ message }) => uncaught.push(message))
 addEventListener('unhandledrejection', ({ reason }) => uncaught.push(String(reason)))
 ${site.head}</script>`
-    const body = path.startsWith('/page') ? head + withPackage : head
+    const script = path.startsWith('/page-oprf') ? withKeyServers : withPackage
+    const body = path.startsWith('/page') ? head + script : head
     // `no-store` would keep the page out of the back/forward cache.
     response.writeHead(200, { 'content-type': TYPES['.html'], 'cache-control': 'no-cache', ...site.headers }).end(body)
   }

@@ -173,7 +173,7 @@ pub fn pseudonym(text: &str) -> Result<String, String> {
     if Which::is_pseudonym(text) {
         Ok(text.into())
     } else {
-        Err("a pseudonym is p1. or p2. and 22 characters, the id of a device or a visit 22 characters".into())
+        Err("a pseudonym is p1., p2. or s1. and 22 characters, the id of a device or a visit 22 characters".into())
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! Neither the address nor the user agent of a sender is read, stored or logged.
 
-mod body;
+pub(crate) mod body;
 mod demo;
 mod erasure;
-mod reply;
+pub(crate) mod reply;
 
 use crate::device;
 use crate::epochs;
@@ -41,11 +41,11 @@ use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 /// What a page may see of an answer beyond its body: when to come again, and by which clock.
-const EXPOSED: [HeaderName; 2] = [header::RETRY_AFTER, header::DATE];
+pub(crate) const EXPOSED: [HeaderName; 2] = [header::RETRY_AFTER, header::DATE];
 /// How many batches are read and judged at a time; those that have arrived meanwhile wait for their turn.
 const TURNS: usize = 8;
 /// How often the due rotations are looked for.
-const ROTATE_EVERY: Duration = Duration::from_secs(60);
+pub(crate) const ROTATE_EVERY: Duration = Duration::from_secs(60);
 /// How often it is looked what is kept too long, and what was erased is taken out of the store's files for good.
 const TIDY_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// When to look again if that could not be done.
@@ -53,7 +53,7 @@ const TIDY_AGAIN: Duration = Duration::from_secs(3600);
 /// How often what was signed is logged.
 const LOG_EVERY: Duration = Duration::from_secs(1);
 /// How long requests under way may take to end after the signal to stop.
-const STOP_TIME: Duration = Duration::from_secs(10);
+pub(crate) const STOP_TIME: Duration = Duration::from_secs(10);
 
 /// The pages, by their origin, that may read the collector's answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Origins {
         if listed.is_empty() { Self::Same } else { Self::Listed(listed) }
     }
 
-    fn layer(&self) -> CorsLayer {
+    pub(crate) fn layer(&self) -> CorsLayer {
         let layer = CorsLayer::new()
             .allow_methods([Method::GET, Method::POST])
             .allow_headers([header::CONTENT_TYPE, header::CONTENT_ENCODING])
@@ -324,7 +324,7 @@ fn signer(store: &Store, path: &Path) -> Result<Signer, Code> {
 }
 
 /// Tells whoever listens; `println!` panics if nobody does any more.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 

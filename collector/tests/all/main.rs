@@ -13,6 +13,7 @@ mod forged;
 mod fuzzed;
 mod lies;
 mod log;
+mod oprf;
 mod pepper;
 mod process;
 mod proofs;

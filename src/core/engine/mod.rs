@@ -232,6 +232,11 @@ impl Engine {
         self.capture(event, "", props, "", now, entropy)
     }
 
+    /// As [`Recorder::expect`].
+    pub fn expect(&mut self, canonical: &str, raw: &str, now: u64, entropy: &mut dyn Entropy) -> String {
+        self.recorder.expect(canonical, raw, now, entropy)
+    }
+
     /// Takes an epochs document.
     ///
     /// # Errors

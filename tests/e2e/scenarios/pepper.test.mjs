@@ -133,7 +133,7 @@ scenario(
     // The files, once everything is in them and while it runs, and the log.
     const secrets = [...Object.values(people), ...veils.slice(0, 2).map((veil) => veil.split(' ')[0])]
     const files = filesIn(dirname(collector.db))
-    const said = collector.said()
+    const said = collector.output()
     assert.match(said, /DEBUG.*batch/, 'the log tells of batches')
     const bytes = Buffer.concat([...files.map(({ bytes }) => bytes), Buffer.from(said)])
     assert.ok(bytes.includes(aliases[0]) && bytes.includes(second(people.ada)), 'the search looks at what is stored')
