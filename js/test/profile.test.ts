@@ -101,6 +101,26 @@ test('parameters of the query that are kept', async () => {
   expect(await url(['page', 'mail'])).toBe('https://shop.example/find?page=2&utm_source=news&mail=:id')
 })
 
+describe('continuity', () => {
+  test('tells the core, and gives what it holds', async () => {
+    const { createTrail, core } = makeEntry()
+    const trail = createTrail({ ...options, consent: 'granted', continuity: true, strict: true })
+    await trail.ready()
+    expect(core().config).toMatch(/ 768$/)
+    expect(await trail.continuity()).toEqual(['{"v":1}'])
+    expect(await trail.continuity({ forget: true })).toEqual(['{"v":1}'])
+    expect(core().calls.slice(-2)).toEqual([
+      ['continuity', false],
+      ['continuity', true],
+    ])
+  })
+
+  test('before consent there is nothing to give', async () => {
+    const { createTrail } = makeEntry()
+    expect(await createTrail({ ...options, continuity: true }).continuity({ forget: true })).toEqual([])
+  })
+})
+
 describe('strict', () => {
   const strict = { ...options, consent: 'granted', strict: true } as const
   const cycle: Record<string, unknown> = {}

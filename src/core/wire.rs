@@ -231,5 +231,11 @@ mod tests {
         later.hear(&mut Reader::new("7 0 120000 0"), MINUTE);
         wire.learn("", MINUTE);
         assert!(later.opens(7, MINUTE) <= MINUTE && wire.opens(7, MINUTE) <= MINUTE);
+        // What it has sent itself it knows all the same.
+        let mut sent = Wire::default();
+        sent.take(7, MINUTE);
+        sent.missed(MINUTE);
+        sent.hear(&mut Reader::new("6 0 140000 0"), MINUTE);
+        assert!(sent.opens(6, MINUTE) > 2 * MINUTE && sent.opens(7, MINUTE) > 2 * MINUTE);
     }
 }

@@ -64,9 +64,10 @@ impl Engine {
             }
         }
         // The last one is tried first: the epoch before is gone on with only where no lane of this one is idle.
-        let mut candidates: Vec<_> = before.map(|(_, candidate)| candidate).into_iter().collect();
-        candidates.append(&mut self.candidates);
-        self.candidates = candidates;
+        if let Some((_, candidate)) = before {
+            let mut others = core::mem::replace(&mut self.candidates, Vec::from([candidate]));
+            self.candidates.append(&mut others);
+        }
         self.try_next_lane();
     }
 
@@ -153,15 +154,9 @@ impl Engine {
         for row in rows {
             if let Some(last) = group.last().filter(|last| last.chain != row.chain) {
                 let key = joined(META_LANE, &last.chain);
-                let mut own = Vec::new();
-                put.retain(|meta| {
-                    let other = meta.0 != key;
-                    if !other {
-                        own.push(meta.clone());
-                    }
-                    other
-                });
-                self.write(core::mem::take(&mut group), &own);
+                let own = put.iter().position(|(name, _)| *name == key);
+                let own = own.and_then(|at| put.get(at..=at)).unwrap_or_default();
+                self.write(core::mem::take(&mut group), own);
             }
             group.push(row);
         }
@@ -197,7 +192,7 @@ impl Engine {
 
     /// Links the events of `rows` once more. An opening that rests on a closing row among them is void.
     pub(super) fn relink(&mut self, rows: &[StoredRow], entropy: &mut dyn Entropy) {
-        self.metas.extend(void(rows));
+        void(rows, &mut self.metas);
         let linked = self.recorder.relink(rows, entropy);
         self.take_rows(linked);
     }
@@ -392,8 +387,9 @@ impl Engine {
     }
 }
 
-/// An opening that is forgotten, if what closes its chain is among these rows.
-pub(super) fn void(rows: &[StoredRow]) -> Option<(String, String)> {
-    let close = rows.iter().find(|row| row.seq > 0 && !opening::is_event(row))?;
-    Some((joined(opening::META, &close.chain), String::new()))
+/// Forgets the opening of a chain if what closes it is among these rows.
+pub(super) fn void(rows: &[StoredRow], metas: &mut Vec<(String, String)>) {
+    if let Some(close) = rows.iter().find(|row| row.seq > 0 && !opening::is_event(row)) {
+        metas.push((joined(opening::META, &close.chain), String::new()));
+    }
 }

@@ -250,7 +250,7 @@ impl Engine {
     /// The same in a lane of their own, which nobody goes on with.
     fn move_apart(&mut self, rows: &[StoredRow], epoch: EpochId, record: (String, String), entropy: &mut dyn Entropy) {
         let (mut put, mut linked) = (Vec::from([record]), Vec::new());
-        put.extend(void(rows));
+        void(rows, &mut put);
         let moved = rows.iter().any(opening::is_event).then(|| self.recorder.relink_apart(rows, epoch, entropy));
         if let Some((lane, rows)) = moved.flatten() {
             put.push((lane.meta_key(), lane.save()));
