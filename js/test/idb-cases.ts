@@ -1,7 +1,7 @@
 /** What only a browser can do to a store. */
 import { openIdb } from '../browser/idb.ts'
 import type { Store } from '../browser/store.ts'
-import { type Cases, equal, fails, fresh, pause, shadowing } from './check.ts'
+import { type Cases, equal, fails, fresh, pause, shadowing, until } from './check.ts'
 import { all, lines, range, row, rows, someKey } from './store-conformance.ts'
 
 /** Opens a database by hand; resolves to the connection, to `blocked`, or to nothing where it would be new. */
@@ -428,10 +428,11 @@ export const idbCases: Cases = {
     const [store, other] = [await openIdb(name), await openIdb(name)]
     await store.write({ put: [['n', '1']] })
     const taken: unknown[] = []
-    const wipe = (store: Store) => store.wipe((metas) => taken.push(...metas))
+    // One may be told that the other is still in the way of the deletion, which happens all the same.
+    const wipe = (store: Store) => store.wipe((metas) => taken.push(...metas)).catch(() => {})
     await Promise.all([wipe(store), wipe(other)])
     equal(taken, [['n', '1']])
-    equal(await exists(name), false)
+    await until(async () => !(await exists(name)))
   },
 
   async 'a closed store can be wiped'() {
