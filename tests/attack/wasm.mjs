@@ -15,11 +15,17 @@ export const wasmFile = join(dist, 'nymtrail.wasm')
 const { instantiate } = await source('wasm.ts')
 const module = new WebAssembly.Module(readFileSync(wasmFile))
 
+/** The memory from the first byte on that is not 0: below is stack that nothing has ever reached. */
+function written({ buffer }) {
+  const first = new BigUint64Array(buffer).findIndex((word) => word !== 0n)
+  return Buffer.from(buffer, 8 * Math.max(first, 0))
+}
+
 /**
  * An instance of its own: what `instantiate` gives, and its memory.
- * @param called - Called after each call into it, before anything else can happen.
+ * @param called - Called with its memory after each call into it, before anything else can happen.
  */
-export function openWasm(called = () => {}) {
+export function openWasm(called) {
   const { Instance } = WebAssembly
   let memory
   WebAssembly.Instance = class extends Instance {
@@ -28,7 +34,7 @@ export function openWasm(called = () => {}) {
       memory = own.memory
       const call = (...values) => {
         const answer = own.call(...values)
-        called(memory)
+        called?.(written(memory))
         return answer
       }
       return { ...own, call }

@@ -20,9 +20,9 @@ for (const [mode, config] of [
   host(`nothing of an identifier is left in the memory after any call, with ${mode}`, async (t) => {
     const { readIdentifier } = await source('normalise.ts')
     let [calls, last] = [0, '']
-    const { Core, memory } = openWasm(({ buffer }) => {
+    const { Core, memory } = openWasm((bytes) => {
       calls++
-      assert.deepEqual(find(Buffer.from(buffer), SECRETS), [], `after ${last}`)
+      assert.deepEqual(find(bytes, SECRETS), [], `after ${last}`)
     })
     const engine = Core.create(config)
     const call = (method, ...values) => {
