@@ -646,13 +646,14 @@ mod tests {
         let (mut recorder, mut entropy) = recorder("shop");
         let rows = parsed(&recorder.capture(EventKind::Track, "a", "", "", NOON, &mut entropy).unwrap());
         let saved = recorder.lane.as_ref().unwrap().save();
-        let token = saved.split(' ').nth(8).unwrap();
+        let mut words = saved.rsplit(' ');
+        let (whose, token) = (words.next(), words.next().unwrap());
         assert!(hex::is_hex(token, 32));
         let body = json::parse(rows[0].body.as_deref().unwrap()).unwrap();
         assert_eq!(body.get("et").and_then(Value::as_text), Some(token_hash(token).hex().as_str()));
         assert!(rows.iter().all(|row| !row.line().contains(token)));
         let event = json::parse(rows[1].body.as_deref().unwrap()).unwrap();
-        assert_eq!(event.get("d").and_then(Value::as_text), saved.split(' ').nth(9), "whose lane it is");
+        assert_eq!(event.get("d").and_then(Value::as_text), whose, "whose lane it is");
     }
 
     #[test]

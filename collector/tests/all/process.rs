@@ -104,6 +104,31 @@ fn it_serves_stops_when_told_and_goes_on_where_it_was() {
 }
 
 #[test]
+fn what_is_kept_too_long_goes_when_it_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    let served = Served::start(dir.path(), &[]);
+    let batch = current_batch(&served, 4);
+    assert_eq!(served.call("POST", "/v1/batch", batch.as_bytes()).0, 200);
+    assert!(served.stop("-TERM").0);
+    // As if it had come a day and a half ago.
+    let db = rusqlite::Connection::open(dir.path().join("a.db")).unwrap();
+    db.execute("UPDATE checkpoints SET at = at - 36 * 3600 * 1000", []).unwrap();
+    let served = Served::start(dir.path(), &["--keep", "1d"]);
+    let count =
+        |what: &str| -> u64 { db.query_row(&format!("SELECT count(*) FROM {what}"), [], |row| row.get(0)).unwrap() };
+    let (erased, due) = ("events WHERE body IS NULL", "settings WHERE name = 'forget'");
+    for _ in 0..300 {
+        if count(erased) == 3 && count(due) == 0 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!((count(erased), count(due)), (3, 0), "erased, and the files rewritten");
+    let (clean, printed) = served.stop("-TERM");
+    assert!(clean && printed.contains("older than 1d"), "{printed}");
+}
+
+#[test]
 fn an_upload_of_ten_megabytes_gets_its_answer_and_not_a_reset() {
     let dir = tempfile::tempdir().unwrap();
     let served = Served::start(dir.path(), &[]);
