@@ -164,7 +164,7 @@ async fn what_is_no_request_is_refused_and_counted() {
         server.counted(),
         [
             "malformed_evaluation 4/0",
-            "not_an_element 5/6",
+            "not_an_element 5/5",
             "ticket_refused 1/1",
             "too_many_elements 1/17",
             "unknown_epoch 3/3"
