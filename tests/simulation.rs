@@ -158,25 +158,32 @@ fn requests_of_two_epochs_are_a_minute_apart() {
     println!("{turns} requests followed one of another epoch, {unheard} too soon for their page to have heard of that");
 }
 
+fn several_epochs(world: &mut World, seed: u64) {
+    world.with_continuity();
+    for wait in [650, 1_440, 45, 1_440, 1_440] {
+        world.run(30);
+        world.pass(wait);
+        world.run(4);
+        match seed % 3 {
+            0 => world.cut_power(),
+            1 => world.back_up_or_restore(),
+            _ => {}
+        }
+    }
+    world.run(30);
+}
+
+#[test]
+fn who_waits_is_woken_although_a_lane_of_the_present_epoch_was_not_read_yet() {
+    run_with(12_700, false, |world| several_epochs(world, 12_700));
+}
+
 #[test]
 fn a_chain_that_goes_on_with_another_is_shown_to_and_nothing_is_lost_on_the_way() {
     let (mut both, mut one, mut moved) = (0, 0, 0);
     for seed in seeds().step_by(10) {
         for faults in [false, true] {
-            let world = run_with(seed, faults, |world| {
-                world.with_continuity();
-                for wait in [650, 1_440, 45, 1_440, 1_440] {
-                    world.run(30);
-                    world.pass(wait);
-                    world.run(4);
-                    match seed % 3 {
-                        0 => world.cut_power(),
-                        1 => world.back_up_or_restore(),
-                        _ => {}
-                    }
-                }
-                world.run(30);
-            });
+            let world = run_with(seed, faults, |world| several_epochs(world, seed));
             let found = world.check_openings();
             (both, one, moved) = (both + found.0, one + found.1, moved + world.moved());
         }

@@ -221,7 +221,10 @@ impl Sender {
                 self.outbox.drained();
                 return Step::Wake(from);
             }
-            if self.targets.get(at).is_some_and(|target| target.waits) {
+            // Nor does anything wake those that wait while nothing else is due.
+            let mut waiting = self.targets.iter().filter(|target| target.dirty && target.waits);
+            let its_turn = self.targets.get(at).is_some_and(|target| target.waits);
+            if its_turn || waiting.next().is_some() && self.outbox.due(now) == Due::Never {
                 self.outbox.want();
             }
         }
