@@ -7,11 +7,12 @@ import { runKills } from './kills/run.mjs'
 const help = `Kills a browser while its page tracks and sends, starts it again on the same profile, and restores old copies of the
 profile. Everything that was acknowledged must be at the collector, once. It tests what was built: npm run build -- --demo
 
-  npm run kills -- [--browser chromium|firefox] [--kills N] [--restores N] [--seed N]
+  npm run kills -- [--browser chromium|firefox] [--kills N] [--restores N] [--seed N] [--minutes N]
 
   --browser   which one (chromium)
   --kills     how often it is killed (200); each restore takes three more
   --restores  how often an old copy of the profile is restored (20)
+  --minutes   when to stop with what there is by then (never)
   --seed      fixes all choices that can be fixed; without it one is drawn, and printed
 `
 
@@ -22,11 +23,12 @@ const { values } = parseArgs({
     kills: text(200),
     restores: text(20),
     seed: text(randomInt(2 ** 32)),
+    minutes: text('Infinity'),
     help: { type: 'boolean', short: 'h' },
   },
 })
-const [kills, restores] = [values.kills, values.restores].map(Number)
-const wrong = !['chromium', 'firefox'].includes(values.browser) || !(kills >= 0) || !(restores >= 0)
+const [kills, restores, minutes] = [values.kills, values.restores, values.minutes].map(Number)
+const wrong = !['chromium', 'firefox'].includes(values.browser) || !(kills >= 0) || !(restores >= 0) || !(minutes > 0)
 if (values.help || wrong) {
   console.log(help)
   process.exit(wrong ? 1 : 0)
@@ -42,6 +44,7 @@ try {
     kills,
     restores,
     seed: values.seed,
+    goesOn: () => Date.now() - began < minutes * 60_000,
     say: (line) => console.log(line),
   })
   console.log(`${version}, ${Math.round((Date.now() - began) / 1000)} s`)

@@ -16,9 +16,9 @@ const PATIENCE = 60_000
 
 /**
  * Runs it: `{ version, found, counts }`, where `found` holds everything that is not as it must be.
- * `t.after` is given what there is to tidy up, `say` a line now and then.
+ * `t.after` is given what there is to tidy up, `say` a line now and then; no further kill once `goesOn` says no.
  */
-export async function runKills(t, { engine, kills, restores, seed, say = () => {} }) {
+export async function runKills(t, { engine, kills, restores, seed, goesOn = () => true, say = () => {} }) {
   const driver = await import(`../browsers/${engine}.mjs`)
   const collector = await openCollector(t)
   const ledger = openLedger(collector)
@@ -29,6 +29,7 @@ export async function runKills(t, { engine, kills, restores, seed, say = () => {
     kills: 0,
     'while sending': 0,
     'kills that tore the log of a database': 0,
+    'starts in vain': 0,
     restores: 0,
     'forked restores': 0,
   }
@@ -58,12 +59,25 @@ export async function runKills(t, { engine, kills, restores, seed, say = () => {
     }
   }
 
-  /** Starts the browser and lets pages track; `work` says when it is killed. */
-  async function trackUntil(work, tabs = 1) {
+  /** Starts a browser whose pages track. One in which no page begins in time is killed, and another one started, once. */
+  async function begin(tabs, again = true) {
     ledger.enter(++round)
     const { browser, visitor } = await launch()
     for (let tab = 0; tab < tabs; tab++) visitor.open(address(tab)).catch(() => {})
-    await until(() => ledger.begun.has(round), `the page of round ${round} begins`, PATIENCE)
+    try {
+      await until(() => ledger.begun.has(round), `the page of round ${round} begins`, PATIENCE)
+      return browser
+    } catch (error) {
+      if (!again) throw error
+      await kill(browser)
+      counts['starts in vain']++
+      return begin(tabs, false)
+    }
+  }
+
+  /** Starts the browser and lets pages track; `work` says when it is killed. */
+  async function trackUntil(work, tabs = 1) {
+    const browser = await begin(tabs)
     await work().catch((error) => found.push(`round ${round}: ${error.message}`))
     await kill(browser)
   }
@@ -169,9 +183,9 @@ export async function runKills(t, { engine, kills, restores, seed, say = () => {
       restored++
     }
     if (killed % CHECK_EVERY === 0) say(`${killed} kills, ${restored} restores, ${ledger.stored.size} events stored`)
-    if (found.length > 20) break
+    if (found.length > 20 || !goesOn()) break
   }
-  for (; restored < restores && found.length <= 20; restored++) await restoreOnce()
+  for (; restored < restores && found.length <= 20 && goesOn(); restored++) await restoreOnce()
   const store = await withoutForksGiving(check)
   return { version, found, counts: { ...counts, ...ledger.sum(store), faults: post.faults, warnings: ledger.warnings } }
 

@@ -69,9 +69,12 @@ function visit() {
       debug: (activity) => activity.type in HEARD && tell(activity.type, HEARD[activity.type](activity)),
     })
     // After the client: whoever opens the first database of an origin is told that another one was thrown away.
-    globalThis.trail.ready().then(keepCanary)
+    const ready = globalThis.trail.ready()
+    ready.then(keepCanary)
     if (query.has('quiet')) return
     for (let i = 0; ; ) {
+      // Only so many calls wait for a client that begins late, as on a busy machine.
+      if (i > 800) await ready
       // A task's events; now and then so many that writing them takes a while.
       const burst = below(40) ? 1 + below(12) : 150
       for (const end = i + burst; i < end; i++)
