@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod bad_input;
+mod browsers;
 mod cli;
 mod continuity;
 mod damaged_store;
