@@ -20,6 +20,7 @@ mod properties;
 mod receipts;
 mod signed;
 mod support;
+mod tables;
 
 mod unavailable;
 mod verify_vectors;
