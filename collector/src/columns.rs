@@ -20,7 +20,8 @@ const PREFIX: &str = "nt_";
 const NAMES: [&str; 8] = ["chain", "seq", "link", "t", "gprev", "salt", "body", "bc"];
 const BODY: Place = Place::Column(6);
 
-fn count(found: &mut Found, form: Form) {
+/// Counts a row in this form.
+pub fn count(found: &mut Found, form: Form) {
     *match form {
         Form::Plain => &mut found.plain,
         Form::Named => &mut found.named,

@@ -116,6 +116,14 @@ codes! {
     // The command line.
     /// Zstandard data that can't be unpacked.
     MalformedZstd = "malformed_zstd", None, "the zstd data is damaged or cut short; compress it again, or do without";
+    /// A Parquet file that can't be read.
+    MalformedParquet = "malformed_parquet", None, "the Parquet file is damaged, cut short or packed in another way than with snappy, gzip or zstd; write it again";
+    /// An address of no database.
+    MalformedAddress = "malformed_address", None, "a table is given as postgres://USER@HOST/DATABASE?table=NAME, where NAME is a table or SCHEMA.TABLE";
+    /// A database that does not let us in.
+    CannotConnect = "cannot_connect", None, "the PostgreSQL server can't be reached, asks for TLS, or lets this user not in; give the password in PGPASSWORD, and take a tunnel where TLS is needed";
+    /// A table that isn't one of rows.
+    NoTable = "no_table", None, "there is no such table that this user may read, or it lacks one of the columns chain, seq, t, gprev, salt, body, bc and link";
     /// Input that can't be opened or read.
     CannotRead = "cannot_read", None, "the input can't be read; check that it exists and may be read";
     /// A SQLite file that isn't ours.

@@ -61,6 +61,19 @@ impl<'a> Source<'a> {
         Ok(BufReader::with_capacity(BUFFER, Reader { source: self, at: 0 }))
     }
 
+    /// It as a file that can be read anywhere.
+    ///
+    /// # Errors
+    /// What the file says.
+    pub fn file(&mut self) -> io::Result<File> {
+        if let Inner::File(file) = &self.inner {
+            return file.try_clone();
+        }
+        let mut file = tempfile::tempfile()?;
+        io::copy(&mut self.open()?, &mut file)?;
+        Ok(file)
+    }
+
     /// Reads what is in it, unpacked.
     ///
     /// # Errors

@@ -10,10 +10,12 @@ use crate::evidence::{self, Evidence};
 use crate::forms::{self, Failure};
 use crate::keys::Signer;
 use crate::parallel::{self, Quit};
+use crate::parquet_file;
 use crate::prove;
 use crate::sorter::Sorter;
 use crate::source::Source;
 use crate::store::Store;
+use crate::table::{self, Order, Table};
 use crate::timeline::Timelines;
 use nymtrail::core::proof::Proof;
 use nymtrail::core::row::Row;
@@ -37,12 +39,13 @@ pub enum Input {
     Evidence(Box<Evidence>),
 }
 
-/// Checks a file, told apart by its first bytes: a store, a proof, or else whatever [`forms`] reads. `-` is standard input,
-/// never a store. A proof is only read. Without another key a store is checked with the one beside it.
+/// Checks a file, told apart by its first bytes: a store, a proof, a Parquet file, or else whatever [`forms`] reads. `-` is
+/// standard input, never a store; `postgres://…` a table. A proof is only read. Without another key a store is checked with the
+/// one beside it.
 ///
 /// # Errors
 /// What [`check_rows`] reports; `cannot_read`, `no_rows`; with a store what [`Store::read`] and [`Signer::read`] report; with a
-/// proof what [`prove::read`] reports.
+/// proof what [`prove::read`] reports; what [`Table`] and [`parquet_file`] report.
 pub fn check_file(path: &Path, receipts: Receipts) -> Result<Input, Failure> {
     check_file_drawing(path, receipts, None)
 }
@@ -56,7 +59,9 @@ pub fn check_file_drawing(
     receipts: Receipts,
     timelines: Option<&mut Timelines>,
 ) -> Result<Input, Failure> {
-    let checked = if path == Path::new("-") {
+    let checked = if let Some(address) = path.to_str().filter(|path| table::is_address(path)) {
+        Input::Rows(check_table(&mut Table::open(address)?, receipts, timelines)?)
+    } else if path == Path::new("-") {
         check_input(Source::stream(io::stdin().lock()).with_progress(), receipts, timelines)?
     } else {
         let mut start = Vec::new();
@@ -82,7 +87,11 @@ pub fn check_file_drawing(
 
 fn check_input(mut source: Source, receipts: Receipts, timelines: Option<&mut Timelines>) -> Result<Input, Failure> {
     let (start, is_proof) = prove::is_proof(&mut source.open()?)?;
-    if start.starts_with(evidence::HEADER.as_bytes()) {
+    if start.starts_with(parquet_file::MAGIC) {
+        let file = source.file()?;
+        let read = |_, each: Each| parquet_file::each_row(&file, each);
+        check_twice(read, receipts, timelines).map(Input::Rows)
+    } else if start.starts_with(evidence::HEADER.as_bytes()) {
         evidence::read(source.open()?).map(|evidence| Input::Evidence(Box::new(evidence)))
     } else if is_proof {
         prove::read(source.open()?).map(|proof| Input::Proof(Box::new(proof)))
@@ -133,6 +142,52 @@ fn check_source(
     }
     let found = forms::each_row(source.unpacked()?, |row| sorter.push(row))?;
     let mut walk = walk(receipts);
+    sorter.finish(|row| {
+        push(&mut walk, row, &mut timelines);
+        Ok(())
+    })?;
+    Ok(walk.finish(found))
+}
+
+/// Takes rows out of what can be read again.
+type Each<'a> = &'a mut dyn FnMut(Row) -> Result<(), Failure>;
+
+fn check_table(table: &mut Table, receipts: Receipts, timelines: Option<&mut Timelines>) -> Result<Checked, Failure> {
+    let read = |order, each: Each| {
+        let plain = table.each_row(order, each)?;
+        Ok(Found { plain, ..Found::default() })
+    };
+    check_twice(read, receipts, timelines)
+}
+
+/// Checks rows as they come, and holds none. If they turn out not to be sorted, they are read once more, and sorted here.
+fn check_twice(
+    mut read: impl FnMut(Order, Each) -> Result<Found, Failure>,
+    mut receipts: Receipts,
+    mut timelines: Option<&mut Timelines>,
+) -> Result<Checked, Failure> {
+    receipts.read_log(None)?;
+    let fresh = walk(receipts);
+    let (mut walk, mut before, mut disordered) = (fresh.clone(), None::<Row>, false);
+    let found = read(Order::Sorted, &mut |row| {
+        disordered = before.as_ref().is_some_and(|before| row < *before);
+        if disordered {
+            // Ends the reading; nobody sees it.
+            return Err(Code::NoRows.into());
+        }
+        before = Some(row.clone());
+        push(&mut walk, row, &mut timelines);
+        Ok(())
+    });
+    if !disordered {
+        return Ok(walk.finish(found?));
+    }
+    walk = fresh;
+    if let Some(timelines) = &mut timelines {
+        **timelines = Timelines::default();
+    }
+    let mut sorter = Sorter::default();
+    let found = read(Order::Any, &mut |row| Ok(sorter.push(row)?))?;
     sorter.finish(|row| {
         push(&mut walk, row, &mut timelines);
         Ok(())

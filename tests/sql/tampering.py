@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Each kind of tampering, each instance of it, by the SQL statements in sql/.
+"""Each kind of tampering, each instance of it, by the SQL statements in sql/, and by `nymtrail verify` out of a database.
 
     tampering.py [FOLDER]        default: target/tmp/tampering, where `cargo test --test tampering` leaves its files
 
 Loads all instances at once, each with chains of its own, and runs the statement of each database there is, without
 checkpoints and with those of the receipts that the devices kept. What must be said of each chain is in the files. A test is
-a class in a database, with or without checkpoints. Ends with "N passed, M failed".
+a class in a database, with or without checkpoints. Then `nymtrail verify` reads the same rows from where the database has them:
+DuckDB writes them to Parquet, and PostgreSQL serves its table. Ends with "N passed, M failed".
 """
 
 import collections
@@ -13,6 +14,7 @@ import csv
 import io
 import json
 import pathlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -47,6 +49,12 @@ class DuckDB(sql.DuckDB):
             f" read_json({files}, format = 'newline_delimited', columns = {types})"
         )
 
+    def source(self):
+        """The rows as DuckDB writes them, packed with what it takes by itself, which is snappy, in no order."""
+        path = pathlib.Path(self.directory) / "rows.parquet"
+        self.db.execute(f"COPY (SELECT * FROM events ORDER BY hash(link)) TO '{path}'")
+        return path
+
     def judge(self):
         result = self.db.execute(sql.statement("duckdb"))
         return found([column[0] for column in result.description], result.fetchall())
@@ -59,6 +67,9 @@ class PostgreSQL(sql.PostgreSQL):
         for row in lines(f"{'rows' if table == 'events' else table}.ndjson"):
             writer.writerow([row.get(name, "\\N") for name in columns])
         self.psql(f"COPY {table} FROM STDIN (FORMAT csv, NULL '\\N')", text.getvalue())
+
+    def source(self):
+        return f"postgres://test@/postgres?host={self.dir}&table=public.events"
 
     def judge(self):
         return found(*(lambda names, *records: (names, records))(*self.psql(sql.statement("postgresql"))))
@@ -84,6 +95,21 @@ def agrees(expected, chain):
     return number("first_bad") is None
 
 
+def by_program(source):
+    """{chain: what `nymtrail verify` says of it}"""
+    run = subprocess.run([sql.program(), "verify", source, "--format", "json"], capture_output=True, text=True)
+    if run.returncode != 2:
+        raise RuntimeError(f"exit code {run.returncode}: {run.stderr}{run.stdout[:1000]}")
+    return {chain["chain"]: chain for chain in json.loads(run.stdout)["chains"]}
+
+
+def agrees_with_program(expected, chain):
+    if expected["verdict"] is None:
+        return chain is None
+    names = ["verdict", "first_bad", "class"]
+    return chain is not None and [chain[name] for name in names] == [expected.get(name) for name in names]
+
+
 def main():
     sql.enter_environment()
     if not (FILES / "honest" / "expected.ndjson").is_file():
@@ -99,26 +125,31 @@ def main():
             try:
                 began = time.monotonic()
                 database.load("events", sql.COLUMNS)
-                for which in ("alone", "receipted"):
+                homes = [
+                    ("alone", "alone", database.judge, agrees),
+                    ("read by nymtrail", "alone", lambda: by_program(database.source()), agrees_with_program),
+                    ("receipted", "receipted", database.judge, agrees),
+                ]
+                for home, which, judge, agree in homes:
                     if which == "receipted":
                         database.load("checkpoints", CHECKPOINTS)
-                    said = database.judge()
+                    said = judge()
                     wrong = collections.defaultdict(list)
                     for chain in expected:
-                        if not agrees(chain[which], said.pop(chain["chain"], None)):
+                        if not agree(chain[which], said.pop(chain["chain"], None)):
                             wrong[chain["class"]].append(chain)
                     for name in classes:
                         passed, failed = passed + (name not in wrong), failed + (name in wrong)
                     for name, chains in wrong.items():
-                        print(f"  NOT  {engine.name}, {which}: {len(chains)} chains of '{name}', such as {chains[0]}")
+                        print(f"  NOT  {engine.name}, {home}: {len(chains)} chains of '{name}', such as {chains[0]}")
                     if said:
                         failed += 1
-                        print(f"  NOT  {engine.name}, {which}: {len(said)} chains that nobody made, such as {next(iter(said))}")
+                        print(f"  NOT  {engine.name}, {home}: {len(said)} chains that nobody made, such as {next(iter(said))}")
                 took = time.monotonic() - began
-                print(f"{engine.name}: {instances} instances of {len(classes)} classes, twice, in {took:.1f} s", flush=True)
+                print(f"{engine.name}: {instances} instances of {len(classes)} classes, three times, in {took:.1f} s", flush=True)
             finally:
                 database.close()
-    skipped = 0 if PostgreSQL in engines else 2 * len(classes)
+    skipped = 0 if PostgreSQL in engines else 3 * len(classes)
     if skipped:
         print("PostgreSQL is not asked: initdb is not installed.")
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))

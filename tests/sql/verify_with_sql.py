@@ -164,6 +164,7 @@ class DuckDB:
     def __init__(self, directory):
         import duckdb
 
+        self.directory = directory
         self.db = duckdb.connect()
         self.db.execute(TABLES)
 

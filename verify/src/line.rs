@@ -3,7 +3,7 @@
 //! Nothing is copied but the body, which is taken out of its escapes into the room that it is hashed in. Any other form of a
 //! row is valid too, but is read by [`crate::rows`].
 
-use crate::hashes::Message;
+use crate::hashes::Messages;
 use nymtrail::core::row::MAX_INTEGER;
 
 /// The columns of a row, as they stand in its line.
@@ -13,42 +13,32 @@ pub struct Columns<'a> {
     pub seq: u64,
     pub t: u64,
     pub gprev: Option<&'a [u8; 64]>,
-    pub is_erased: bool,
-    /// Computed if the body is here.
-    pub commitment: [u8; 64],
+    /// The commitment of a row whose event was erased. Of any other, its message was added.
+    pub erased: Option<&'a [u8; 64]>,
     /// The numbers as they were written, which is as they are hashed.
     pub digits: [&'a [u8]; 2],
 }
 
 /// Reads a row at the beginning of `text`, up to and with its line end. `chain` is the one of the row before, if there is any.
-pub fn read<'a>(text: &'a [u8], chain: &[u8; 64], message: &mut Message) -> Option<(Columns<'a>, usize)> {
+/// What is to be hashed of its body is added to `messages`, also if it turns out to be no row.
+pub fn read<'a>(text: &'a [u8], chain: &[u8; 64], messages: &mut Messages) -> Option<(Columns<'a>, usize)> {
     let mut rest = Rest(text);
     let erased = if rest.skip(b"{\"body\":\"") { None } else { Some(rest.expect(b"{\"bc\":\"")?.hex::<64>()?) };
     let body = match erased {
-        None => Some(rest.body(message)?),
+        None => Some(rest.body(messages)?),
         Some(_) => rest.expect(b"\"").map(|_| None)?,
     };
     rest.expect(b",\"chain\":\"")?;
     let found = if rest.0.starts_with(chain) { rest.take()? } else { rest.hex()? };
     let gprev = if rest.skip(b"\",\"gprev\":\"") { Some(rest.hex()?) } else { None };
     let link = rest.expect(b"\",\"link\":\"")?.hex()?;
-    let commitment = match (erased, body) {
-        (None, Some(length)) => message.commitment(rest.expect(b"\",\"salt\":\"")?.hex()?, length),
-        (erased, _) => *erased?,
-    };
+    if let Some(length) = body {
+        messages.commitment(rest.expect(b"\",\"salt\":\"")?.hex()?, length);
+    }
     let (seq, seq_digits) = rest.expect(b"\",\"seq\":")?.number()?;
     let (t, t_digits) = rest.expect(b",\"t\":")?.number()?;
     rest.expect(b"}\n")?;
-    let columns = Columns {
-        chain: found,
-        link,
-        seq,
-        t,
-        gprev,
-        is_erased: erased.is_some(),
-        commitment,
-        digits: [seq_digits, t_digits],
-    };
+    let columns = Columns { chain: found, link, seq, t, gprev, erased, digits: [seq_digits, t_digits] };
     Some((columns, text.len() - rest.0.len()))
 }
 
@@ -95,14 +85,14 @@ impl<'a> Rest<'a> {
     ///
     /// Eight bytes at once. A byte in need of attention sets the highest bit of its place in `marks`; above the lowest of
     /// these there may be false ones, which are looked at again.
-    fn body(&mut self, message: &mut Message) -> Option<usize> {
+    fn body(&mut self, messages: &mut Messages) -> Option<usize> {
         const ONES: u64 = 0x0101_0101_0101_0101;
         let is = |word: u64, byte: u8| {
             let zero = word ^ (ONES * u64::from(byte));
             zero.wrapping_sub(ONES) & !zero
         };
         let end = memchr::memchr(b'\n', self.0)?;
-        let room = message.body(end);
+        let room = messages.body(end);
         let mut length = 0;
         loop {
             let (chunk, _) = self.0.split_first_chunk::<8>()?;
@@ -138,6 +128,13 @@ mod tests {
     use nymtrail::core::chain::{Head, NO_HEAD};
     use proptest::prelude::*;
 
+    fn commitment(columns: &Columns, messages: &Messages) -> Option<String> {
+        let mut found = Vec::new();
+        messages.hash(&mut found);
+        assert_eq!(found.len(), usize::from(columns.erased.is_none()));
+        Some(str::from_utf8(columns.erased.or(found.first())?).unwrap().into())
+    }
+
     proptest! {
         #[test]
         fn the_line_of_a_row_is_read_and_its_columns_are_the_rows(body in "[ -~]{0,99}", seq in 0..1u64 << 53, erased: bool) {
@@ -147,14 +144,14 @@ mod tests {
                 row.erase();
             }
             let text = row.line() + "\nmore";
-            let mut message = Message::default();
-            let (columns, end) = read(text.as_bytes(), &[0; 64], &mut message).unwrap();
+            let mut messages = Messages::default();
+            let (columns, end) = read(text.as_bytes(), &[0; 64], &mut messages).unwrap();
             prop_assert_eq!(end, text.len() - 4);
             prop_assert_eq!(columns.chain, row.chain.as_bytes());
             prop_assert_eq!(columns.link, row.link.as_bytes());
             prop_assert_eq!(columns.gprev.map(|gprev| &gprev[..]), row.gprev.as_deref().map(str::as_bytes));
-            prop_assert_eq!((columns.seq, columns.t, columns.is_erased), (row.seq, row.t, erased));
-            prop_assert_eq!(Some(str::from_utf8(&columns.commitment).unwrap().into()), row.commitment());
+            prop_assert_eq!((columns.seq, columns.t, columns.erased.is_some()), (row.seq, row.t, erased));
+            prop_assert_eq!(commitment(&columns, &messages), row.commitment());
         }
 
         #[test]
@@ -165,10 +162,10 @@ mod tests {
                 let at = at % line.len();
                 line[at] = byte;
             }
-            let mut message = Message::default();
-            let Some((columns, end)) = read(&line, &[0; 64], &mut message) else { return Ok(()) };
+            let mut messages = Messages::default();
+            let Some((columns, end)) = read(&line, &[0; 64], &mut messages) else { return Ok(()) };
             let row = crate::rows::parse(str::from_utf8(&line[..end]).unwrap().trim_end()).unwrap();
-            prop_assert_eq!(Some(str::from_utf8(&columns.commitment).unwrap().into()), row.commitment());
+            prop_assert_eq!(commitment(&columns, &messages), row.commitment());
             prop_assert_eq!((columns.seq, columns.t), (row.seq, row.t));
             prop_assert_eq!(columns.link, row.link.as_bytes());
         }

@@ -1,9 +1,9 @@
 //! Rows that come ordered: each chain in one piece, by seq and link. So an export is written.
 //!
-//! Most rows follow at once from the one before: these are checked as bytes. All others go to [`ChainCheck`], which has
-//! the last word on what is wrong with them.
+//! Most rows follow at once from the one before: these are checked as bytes, many at once, since what a link is made of does not
+//! wait for the link before to be checked. All others go to [`ChainCheck`], which has the last word on what is wrong with them.
 
-use crate::hashes::Message;
+use crate::hashes::Messages;
 use crate::line::{self, Columns};
 use crate::rows;
 use nymtrail::core::hex;
@@ -11,6 +11,11 @@ use nymtrail::core::row::Row;
 use nymtrail::core::verify::{ChainCheck, ChainVerdict, Report};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+
+/// How many rows are read before they are hashed together.
+const AHEAD: usize = 64;
+/// They are no more than it takes to have so many bytes to hash.
+const AHEAD_BYTES: usize = 64 << 10;
 
 /// Why no verdict can be reached in this way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,22 +57,12 @@ impl Walk {
         Self { found, chain, link, seq: last.seq, t: last.t, last: Last::Row(last) }
     }
 
-    /// Takes a row that follows from the one before. `false` if it does not, and is to be looked at as a whole.
-    fn follows(&mut self, columns: &Columns, message: &mut Message) -> bool {
-        let fits = *columns.chain == self.chain
-            && columns.seq == self.seq + 1
-            && columns.t >= self.t
-            && columns.gprev.is_none()
-            && self.link != [0; 64];
-        let [seq, t] = columns.digits;
-        if !fits || message.link(seq, t, &self.link, &columns.commitment) != *columns.link {
-            return false;
-        }
+    /// Takes a row that follows from the one before.
+    fn take(&mut self, columns: &Columns) {
         self.found.rows += 1;
         self.found.top = columns.seq + 1;
-        self.found.erased += u64::from(columns.is_erased);
+        self.found.erased += u64::from(columns.erased.is_some());
         (self.seq, self.t, self.link) = (columns.seq, columns.t, *columns.link);
-        true
     }
 
     fn last(&mut self) -> Option<Row> {
@@ -78,10 +73,60 @@ impl Walk {
     }
 }
 
+/// What is hashed of rows that may follow from the one before.
+#[derive(Clone, Debug, Default)]
+struct Ahead {
+    bodies: Messages,
+    commitments: Vec<[u8; 64]>,
+    links: Messages,
+    found: Vec<[u8; 64]>,
+    /// How many rows are read next: all over again after one that does not follow, as those behind it were hashed in vain.
+    most: usize,
+}
+
+impl Ahead {
+    /// Reads rows that stand where rows that follow have to, each with its line.
+    fn read<'a>(&mut self, text: &'a [u8], walk: &Walk, rows: &mut Vec<(Columns<'a>, &'a [u8])>) {
+        self.bodies.truncate(0);
+        let (mut rest, mut seq, mut t, mut bodies) = (text, walk.seq, walk.t, 0);
+        let is_known = walk.link != [0; 64];
+        while is_known && rows.len() < self.most.max(1) && self.bodies.length() < AHEAD_BYTES {
+            let Some((columns, end)) = line::read(rest, &walk.chain, &mut self.bodies) else { break };
+            if *columns.chain != walk.chain || columns.seq != seq + 1 || columns.t < t || columns.gprev.is_some() {
+                break;
+            }
+            bodies += usize::from(columns.erased.is_none());
+            (seq, t) = (columns.seq, columns.t);
+            let (line, behind) = rest.split_at_checked(end).unwrap_or_default();
+            rows.push((columns, line));
+            rest = behind;
+        }
+        // The message of a row that is none of them.
+        self.bodies.truncate(bodies);
+    }
+
+    /// How many of these rows follow, each from the one before it, before one does not.
+    fn judge(&mut self, walk: &Walk, rows: &[(Columns, &[u8])]) -> usize {
+        self.bodies.hash(&mut self.commitments);
+        self.links.truncate(0);
+        let (mut prev, mut commitments) = (&walk.link, self.commitments.iter());
+        for (columns, _) in rows {
+            let Some(commitment) = columns.erased.or_else(|| commitments.next()) else { break };
+            let [seq, t] = columns.digits;
+            self.links.link(seq, t, prev, commitment);
+            prev = columns.link;
+        }
+        self.links.hash(&mut self.found);
+        let good = rows.iter().zip(&self.found).take_while(|((columns, _), found)| columns.link == *found).count();
+        self.most = if good < rows.len() { 1 } else { (2 * self.most.max(1)).min(AHEAD) };
+        good
+    }
+}
+
 /// Checks rows that come ordered.
 #[derive(Clone, Debug, Default)]
 pub struct Ordered {
-    message: Message,
+    ahead: Ahead,
     walk: Option<Walk>,
     /// Whether the first chain is one whose beginning was checked elsewhere.
     goes_on: bool,
@@ -113,19 +158,25 @@ impl Ordered {
     /// Why the rows can't be checked so; nothing is found out then.
     pub fn feed(&mut self, text: &[u8]) -> Result<(), Stop> {
         let (mut rest, mut last) = (text, None);
+        let mut rows = Vec::with_capacity(AHEAD);
         while !rest.is_empty() {
-            self.lines += 1;
-            let chain = self.walk.as_ref().map_or([0; 64], |walk| walk.chain);
-            let read = line::read(rest, &chain, &mut self.message);
-            if let (Some((columns, end)), Some(walk)) = (read, &mut self.walk)
-                && walk.follows(&columns, &mut self.message)
-            {
-                let (line, behind) = rest.split_at_checked(end).unwrap_or_default();
-                (last, rest) = (Some(line), behind);
-                self.rows += 1;
-                continue;
+            if let Some(walk) = &mut self.walk {
+                rows.clear();
+                self.ahead.read(rest, walk, &mut rows);
+                let good = self.ahead.judge(walk, &rows);
+                for (columns, line) in rows.iter().take(good) {
+                    walk.take(columns);
+                    last = Some(*line);
+                    rest = rest.get(line.len()..).unwrap_or_default();
+                }
+                self.lines += good as u64;
+                self.rows += good as u64;
+                if good > 0 && good == rows.len() {
+                    continue;
+                }
             }
             self.keep(last.take());
+            self.lines += 1;
             let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
             let (line, behind) = rest.split_at_checked(end).unwrap_or_default();
             rest = behind;

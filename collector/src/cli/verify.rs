@@ -12,6 +12,7 @@ use crate::prove::{self, Verdict};
 use crate::report;
 use crate::signing::NoteSigner;
 use crate::store::Store;
+use crate::table;
 use crate::timeline::Timelines;
 use crate::verify::{self, Checked, Input, Size};
 use clap::ValueEnum;
@@ -20,7 +21,7 @@ use nymtrail::core::proof::Proof;
 use serde_json::json;
 use std::fs::File;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(super) const EXAMPLES: &str = "Exit code: 0 every chain holds; 1 the check could not run; 2 a chain was altered, cut, or erased without a record;
            3 all hold, but not at the level asked for with --require, a receipt could not be checked, or an erasure is to be
@@ -30,6 +31,8 @@ Examples:
   nymtrail verify nymtrail.db
   nymtrail verify rows.ndjson --expect-size 0d0624f6=10001   find a tail that was cut off
   nymtrail verify events.json.gz                             the export of another service
+  nymtrail verify rows.parquet
+  nymtrail verify 'postgres://me@localhost/shop?table=events'
   nymtrail verify row.tlog-proof --key shop/collector+1a2b3c4d+BA…
   nymtrail verify nymtrail.db --key keys.txt --receipts kept-elsewhere.txt --require receipted
   nymtrail export --db nymtrail.db | nymtrail verify - --format json";
@@ -37,7 +40,9 @@ Examples:
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A store, a proof, evidence, an export, or `-` for a proof or an export on standard input. An export is NDJSON, one JSON document
-    /// or CSV, also gzipped, with rows as they are or under the names nt_* in the events of another service
+    /// or CSV, also packed with gzip or zstd, or Parquet, with rows as they are or under the names nt_* in the events of another
+    /// service. `postgres://USER@HOST/DATABASE?table=NAME` is a table with the columns of sql/README.md; its password comes from
+    /// PGPASSWORD
     #[arg(value_name = "FILE")]
     input: PathBuf,
     /// How to print the verdict
@@ -114,7 +119,9 @@ fn verify_input(args: &Args) -> Result<u8, Failure> {
     receipts.openings = args.opening.iter().map(|file| continuity::read(file)).collect::<Result<_, _>>()?;
     if let Some(path) = &args.log {
         let mut logs = args.key.iter().map(|value| read_log_keys(value)).collect::<Result<Vec<_>, _>>()?.concat();
-        if let (true, Ok(store)) = (logs.is_empty(), Store::read(&args.input)) {
+        if !is_table(&args.input)
+            && let (true, Ok(store)) = (logs.is_empty(), Store::read(&args.input))
+        {
             logs.extend(NoteSigner::read(&args.input, &store.deployment)?.map(|signer| signer.key().clone()));
         }
         let witnesses = args.witness.iter().map(|value| read_vkeys(value)).collect::<Result<Vec<_>, _>>()?.concat();
@@ -133,7 +140,12 @@ fn verify_input(args: &Args) -> Result<u8, Failure> {
     };
     let tails = verify::all_missing_tails(&checked, &args.expect_size)?;
     if let (Some(file), Some(timelines)) = (&args.report, &timelines) {
-        let name = args.input.file_name().unwrap_or_default().to_string_lossy();
+        // An address may hold a password.
+        let name = if is_table(&args.input) {
+            "PostgreSQL".into()
+        } else {
+            args.input.file_name().unwrap_or_default().to_string_lossy()
+        };
         let page = html::page(&name, &report::to_json(&checked, &tails), timelines);
         std::fs::write(file, page).map_err(|_| Code::CannotWrite)?;
     }
@@ -146,6 +158,10 @@ fn verify_input(args: &Args) -> Result<u8, Failure> {
         "half_erased" | "unchecked" => 3,
         _ => 2,
     })
+}
+
+fn is_table(input: &Path) -> bool {
+    input.to_str().is_some_and(table::is_address)
 }
 
 fn verify_proof(args: &Args, proof: &Proof, keys: &[Vkey]) -> Result<u8, Failure> {

@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod bad_input;
+mod browsers;
 mod cli;
 mod continuity;
 mod damaged_store;
@@ -22,6 +23,7 @@ mod receipts;
 mod rights;
 mod signed;
 mod support;
+mod tables;
 
 mod unavailable;
 mod verify_vectors;

@@ -25,7 +25,7 @@ fn list<'a>(vectors: &'a Value, name: &str) -> &'a [Value] {
 
 /// The key, for the crate `signed_note`, which leaves cosignatures to its users. The Ed25519 is its own, that of another
 /// version of ed25519-dalek.
-struct Cosigner(Vkey);
+pub struct Cosigner(pub Vkey);
 
 impl signed_note::Verifier for Cosigner {
     fn name(&self) -> &str {
@@ -84,6 +84,34 @@ fn proofs_are_those_that_an_independent_program_makes() {
     assert!(erased > 5);
 }
 
+/// Has the crates by others look at a proof. `known` are those whose signatures are asked for; all have to be there.
+pub fn accepted_by_others(file: &str, known: Vec<Box<dyn signed_note::Verifier>>) -> Proof {
+    let proof = Proof::parse(file).unwrap();
+
+    // The note: signed_note 0.2.0, and the checkpoint in it: tlog_tiles 0.2.0.
+    let (_, note) = file.split_once("\n\n").unwrap();
+    let read = signed_note::Note::from_bytes(note.as_bytes()).unwrap();
+    let asked = known.len();
+    let (verified, unknown) = read.verify(&signed_note::VerifierList::new(known)).unwrap();
+    assert_eq!((verified.len(), unknown.len()), (asked, 0));
+    let checkpoint = tlog_tiles::Checkpoint::from_bytes(read.text()).unwrap();
+    assert_eq!((checkpoint.origin(), checkpoint.extension()), (proof.checkpoint.origin.as_str(), ""));
+    assert_eq!((checkpoint.size(), checkpoint.hash().0), (proof.checkpoint.size, proof.checkpoint.root.0));
+
+    // The path: tlog_tiles once more, over the entry itself, and ct-merkle 0.3.0.
+    let row = &proof.row;
+    let entry = format!("e1|{}|{}|{}|{}", row.seq, row.t, proof.prev, row.commitment().unwrap());
+    let leaf = tlog_tiles::record_hash(entry.as_bytes());
+    assert_eq!(leaf.0, hex::decode::<32>(&row.link).unwrap());
+    let path = proof.path.iter().map(|hash| tlog_tiles::Hash(hash.0)).collect();
+    tlog_tiles::check_record(&path, checkpoint.size(), *checkpoint.hash(), row.seq, leaf).unwrap();
+    let path: Vec<u8> = proof.path.iter().flat_map(|hash| hash.0).collect();
+    let root = ct_merkle::RootHash::<sha2::Sha256>::new(checkpoint.hash().0.into(), checkpoint.size());
+    let path = ct_merkle::InclusionProof::try_from_bytes(path).unwrap();
+    root.verify_inclusion(&entry.as_bytes(), row.seq, &path).unwrap();
+    proof
+}
+
 #[tokio::test]
 async fn verifiers_that_others_wrote_accept_what_is_made_here() {
     let (collector, rows) = (Collector::new(), chain(1, 21));
@@ -95,29 +123,7 @@ async fn verifiers_that_others_wrote_accept_what_is_made_here() {
         let (code, file, err) =
             run(collector.dir.path(), &["prove", &row.chain[..9], &row.seq.to_string(), "--db", "a.db"], b"");
         assert_eq!((code, err.as_str()), (0, ""));
-        let proof = Proof::parse(&file).unwrap();
-        assert_eq!(proof.row, *row);
-
-        // The note: signed_note 0.2.0, and the checkpoint in it: tlog_tiles 0.2.0.
-        let (_, note) = file.split_once("\n\n").unwrap();
-        let read = signed_note::Note::from_bytes(note.as_bytes()).unwrap();
-        let known = signed_note::VerifierList::new(vec![Box::new(Cosigner(vkey.clone()))]);
-        let (verified, unknown) = read.verify(&known).unwrap();
-        assert_eq!((verified.len(), unknown.len()), (1, 0));
-        let checkpoint = tlog_tiles::Checkpoint::from_bytes(read.text()).unwrap();
-        assert_eq!((checkpoint.origin(), checkpoint.extension()), (proof.checkpoint.origin.as_str(), ""));
-        assert_eq!((checkpoint.size(), checkpoint.hash().0), (proof.checkpoint.size, proof.checkpoint.root.0));
-
-        // The path: tlog_tiles once more, over the entry itself, and ct-merkle 0.3.0.
-        let entry = format!("e1|{}|{}|{}|{}", row.seq, row.t, proof.prev, row.commitment().unwrap());
-        let leaf = tlog_tiles::record_hash(entry.as_bytes());
-        assert_eq!(leaf.0, hex::decode::<32>(&row.link).unwrap());
-        let path = proof.path.iter().map(|hash| tlog_tiles::Hash(hash.0)).collect();
-        tlog_tiles::check_record(&path, checkpoint.size(), *checkpoint.hash(), row.seq, leaf).unwrap();
-        let path: Vec<u8> = proof.path.iter().flat_map(|hash| hash.0).collect();
-        let root = ct_merkle::RootHash::<sha2::Sha256>::new(checkpoint.hash().0.into(), checkpoint.size());
-        let path = ct_merkle::InclusionProof::try_from_bytes(path).unwrap();
-        root.verify_inclusion(&entry.as_bytes(), row.seq, &path).unwrap();
+        assert_eq!(accepted_by_others(&file, vec![Box::new(Cosigner(vkey.clone()))]).row, *row);
     }
 }
 
