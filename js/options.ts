@@ -136,7 +136,17 @@ export function readOptions(options: Options): Settings | Refused {
     // As src/core/config.rs reads it.
     const config = [
       deployment,
-      audience ? profile : server ? 'oprf' : saltUrl ? (endpoint.pepper ? 'pepper' : 'salt') : secret ? 'secret' : 'random',
+      audience
+        ? profile
+        : server
+          ? 'oprf'
+          : saltUrl
+            ? endpoint.pepper
+              ? 'pepper'
+              : 'salt'
+            : secret
+              ? 'secret'
+              : 'random',
       secret?.toLowerCase() ?? '-',
       pin?.toLowerCase() ?? '-',
       period,

@@ -73,8 +73,6 @@ pub fn run(args: &Args) -> Result<(), Code> {
             };
             if count == 0 { Err(Code::NothingHeld) } else { Ok(()) }
         }
-        Action::Erase { why, dry_run } => {
-            erase::carry_out(&args.db, &Which::Pseudonyms(pseudonyms), why, *dry_run)
-        }
+        Action::Erase { why, dry_run } => erase::carry_out(&args.db, &Which::Pseudonyms(pseudonyms), why, *dry_run),
     }
 }

@@ -112,15 +112,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            origins: Origins::Same,
-            max_body: 1 << 20,
-            www: None,
-            demo: false,
-            peppers: None,
-            keep: None,
-            log: None,
-        }
+        Self { origins: Origins::Same, max_body: 1 << 20, www: None, demo: false, peppers: None, keep: None, log: None }
     }
 }
 
