@@ -96,16 +96,21 @@ impl Table {
         let mut rows = moment.query_raw(&statement, NO_VALUES).map_err(|_| Code::NoTable)?;
         let mut progress = Progress::on_terminal(None);
         let (mut number, mut bytes) = (0, 0);
-        while let Some(found) = rows.next().map_err(|_| Code::CannotRead)? {
+        loop {
+            let malformed = Failure { code: Code::MalformedRow, line: Some(number + 1) };
+            // Of the class 22 are errors about what a column holds, such as a text that is to be a number.
+            let is_data = |error: &postgres::Error| error.code().is_some_and(|state| state.code().starts_with("22"));
+            let next =
+                rows.next().map_err(|error| if is_data(&error) { malformed } else { Code::CannotRead.into() })?;
+            let Some(found) = next else { return Ok(number) };
             number += 1;
-            let row = row(&found).ok_or(Failure { code: Code::MalformedRow, line: Some(number) })?;
+            let row = row(&found).ok_or(malformed)?;
             if let Some(progress) = &mut progress {
                 bytes += row.line().len() as u64;
                 progress.show(bytes);
             }
             each(row)?;
         }
-        Ok(number)
     }
 }
 
