@@ -13,4 +13,4 @@ pub mod ports;
 #[cfg(all(target_arch = "wasm32", feature = "standalone"))]
 mod bindings;
 #[cfg(all(target_arch = "wasm32", feature = "bare"))]
-mod memory;
+pub mod memory;

@@ -4,7 +4,7 @@
 
 use crate::session::Session;
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
-use nymtrail::ports::Entropy;
+use nymtrail::{memory::wipe_stack, ports::Entropy};
 use zeroize::Zeroize;
 
 #[link(wasm_import_module = "page")]
@@ -55,6 +55,7 @@ extern "C" fn call(line: &mut Line, method: u32) -> *const u8 {
     line.answer = line.session.call(method, &texts, &mut Page);
     // Identifiers are among them.
     line.texts.zeroize();
+    wipe_stack();
     line.answer.as_ptr()
 }
 

@@ -5,7 +5,8 @@
 
 #![allow(unsafe_code, reason = "the linker cannot check names of exports, nor Rust what an import does")]
 
-use super::{Session, memory::wipe_stack};
+use super::Session;
+use crate::memory::wipe_stack;
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
 
 #[link(wasm_import_module = "page")]
