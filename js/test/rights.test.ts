@@ -272,7 +272,7 @@ describe('what is held', () => {
     const { records, rows } = await finish(trail.export())
     expect(rows).toHaveLength(store.rows.length)
     const kinds = new Set(Object.keys(records).map((key) => key.split('/')[0]))
-    expect([...kinds].sort()).toEqual(['keyring', 'lane', 'outbox', 'settled', 'visit'])
+    expect([...kinds].sort()).toEqual(['keyring', 'lane', 'outbox', 'settled', 'visit', 'wire'])
     const document = await finish(readable(trail))
     const text = JSON.stringify(document)
     expect(JSON.parse(text)).toEqual(document)
@@ -283,7 +283,7 @@ describe('what is held', () => {
     for (const { link, salt } of rows) for (const value of [link, salt]) expect(text).toContain(value)
     const today = Math.floor(clock.now / DAY)
     expect(document.commitments.map(({ epoch }) => epoch - today)).toEqual([-1, 0, 1])
-    expect(Object.keys(document.others)).toEqual(['outbox'])
+    expect(Object.keys(document.others)).toEqual(['outbox', 'wire'])
     const [{ key, lane }] = document.chains as [(typeof document.chains)[number]]
     expect([key?.alg, key?.pk.length, lane.token?.length]).toEqual(['Ed25519', 64, 32])
   })

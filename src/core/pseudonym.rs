@@ -89,7 +89,6 @@ impl Salt {
                 canonical.as_bytes(),
             ],
         );
-        clear_stack();
         spell("p1.", tag)
     }
 }
@@ -103,16 +102,13 @@ pub fn oprf_input(deployment: &str, namespace: &str, kind: Kind, canonical: &str
         parts.push(length);
         parts.push(text.as_bytes());
     }
-    let input = Zeroizing::new(mac(b"nymtrail/o1", &parts));
-    clear_stack();
-    input
+    Zeroizing::new(mac(b"nymtrail/o1", &parts))
 }
 
 /// The pseudonym of `input`, which the key of `epoch` has evaluated to `output`.
 pub fn oprf_pseudonym(output: &[u8; 64], deployment: &str, namespace: &str, epoch: u64, input: &[u8]) -> String {
     let key = epoch_key(b"nymtrail/p2", output, deployment, namespace, epoch);
     let tag = mac(key.as_slice(), &[input]);
-    clear_stack();
     spell("p2.", tag)
 }
 
@@ -121,11 +117,6 @@ fn epoch_key(tree: &[u8], secret: &[u8], deployment: &str, namespace: &str, epoc
     let info: [&[u8]; 5] =
         [&deployment_length, deployment.as_bytes(), &namespace_length, namespace.as_bytes(), &epoch.to_be_bytes()];
     Zeroizing::new(hkdf(tree, secret, &info))
-}
-
-/// The compression function leaves its last input block on the stack; one more run over zeros overwrites it.
-fn clear_stack() {
-    core::hint::black_box(mac(&[0; 32], &[&[0; 64]]));
 }
 
 fn spell(version: &str, mut tag: [u8; 32]) -> String {
@@ -144,7 +135,18 @@ fn hkdf(salt: &[u8], secret: &[u8], info: &[&[u8]]) -> [u8; 32] {
 }
 
 /// HMAC-SHA256 over all parts, one after the other.
+///
+/// Hashing leaves its input on the stack. What is put together there next would take parts of that along in its gaps, to wherever it
+/// is kept; so it is overwritten at once.
 pub fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let tag = hashed(key, parts);
+    clear_stack();
+    tag
+}
+
+/// Never part of its caller's frame, which `clear_stack` would not reach.
+#[inline(never)]
+fn hashed(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
         return [0; 32]; // HMAC takes a key of any length
     };
@@ -152,6 +154,12 @@ pub fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
         mac.update(part);
     }
     mac.finalize().into_bytes().into()
+}
+
+/// It takes about one of these four KB.
+#[inline(never)]
+fn clear_stack() {
+    core::hint::black_box([0u8; 4096]);
 }
 
 fn length(text: &str) -> [u8; 4] {
