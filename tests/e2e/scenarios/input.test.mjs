@@ -197,7 +197,7 @@ scenario('crypto missing: inert, with one warning', async ({ site, profile }) =>
 })
 
 scenario("a policy without 'wasm-unsafe-eval': inert, with one warning", async ({ site, profile }) => {
-  site.headers = { 'content-security-policy': "default-src 'self'; script-src 'self' 'unsafe-inline'" }
+  site.headers = { 'content-security-policy': "default-src 'self'; img-src data:; script-src 'self' 'unsafe-inline'" }
   const page = await profile.open(site.url('/page'))
   assert.deepEqual(await begin(page), { state: 'inert', code: 'wasm_blocked' })
   await assertInert(page, site, 'wasm_blocked')
@@ -219,7 +219,7 @@ scenario(
   async ({ site, profile }) => {
     site.headers = {
       'content-security-policy':
-        "default-src 'self'; connect-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'",
+        "default-src 'self'; img-src data:; connect-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'",
     }
     const page = await profile.open(site.url('/page'))
     await begin(page)
