@@ -51,7 +51,7 @@ function maker(deployment, { salt, id }, rows) {
   return (address) => {
     const p1 = short(first(head, lp(address)))
     // Perhaps the veil is the row's own salt? Perhaps the pepper is the epoch's salt?
-    return [p1, short(sha256(`a1|${row.salt}|p1.${p1}`)), short(second(`p2|p1.${p1}`))]
+    return [p1, short(sha256(`a1|${row.salt}|p1.${p1}`)), short(second(`s1|p1.${p1}`))]
   }
 }
 

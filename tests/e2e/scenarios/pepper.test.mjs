@@ -96,7 +96,7 @@ scenario(
       account: first('opaque', 'DE-4711', 'prop:account'),
     }
     const pepper = new RegExp(`^${epoch} ([\\da-f]{64})$`, 'm').exec(readFileSync(file, 'utf8'))[1]
-    const second = (p1) => short('p2', createHmac('sha256', Buffer.from(pepper, 'hex')).update(`p2|${p1}`).digest())
+    const second = (p1) => short('s1', createHmac('sha256', Buffer.from(pepper, 'hex')).update(`s1|${p1}`).digest())
     const rows = named(await stored())
     const table = await stored('--pseudonyms')
     const whose = ({ chain, seq }, field) =>
