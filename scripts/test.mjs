@@ -65,7 +65,8 @@ async function perform({ name, title, runner, work }) {
 
 /**
  * Runs the stages one after the other, and beside them, one after the other too, those that may. Each waits for the stages
- * that it needs, which come before it in the list, and is left out if one of them failed or was.
+ * that it comes after and for those that it needs, which stand before it in the list, and is left out if one of the latter failed
+ * or was.
  */
 export async function performAll(wanted, keepGoing) {
   const results = []
@@ -76,8 +77,10 @@ export async function performAll(wanted, keepGoing) {
   for (const stage of wanted) {
     const track = stage.beside ? 'beside' : 'first'
     const awaited = ['setup', ...(stage.needs ?? [])].filter((name) => outcomes.has(name))
-    const waits = Promise.all([last[track], ...awaited.map((name) => outcomes.get(name))])
-    last[track] = waits.then(async ([, ...needed]) => {
+    const before = Promise.all([last[track], ...(stage.after ?? []).map((name) => outcomes.get(name))])
+    const waits = Promise.all([...awaited.map((name) => outcomes.get(name)), before])
+    last[track] = waits.then(async (outcome) => {
+      const needed = outcome.slice(0, -1)
       if (over() || needed.some((result) => !result?.ok)) return
       if (!stage.beside) {
         const result = await perform(stage)

@@ -9,6 +9,8 @@ import { Failure, run } from './run.mjs'
 import { collectorBinary, locked, needTool, root } from './tools.mjs'
 
 const WASM = 'wasm32-unknown-unknown'
+/** After them nothing minds a busy machine. */
+const BROWSERS = ['e2e:chromium', 'e2e:firefox', 'attack:chromium', 'attack:firefox']
 const at = { cwd: root }
 
 /** A test runner: it may fail, and its output is kept to be counted. */
@@ -98,8 +100,8 @@ async function own(command, file, ...args) {
  * The stages, in order. `name` may have a second half after a colon; `--only wasm` takes all of `wasm:...`.
  * `work` throws on failure; a stage with a `runner` resolves to the outcome of that program, whose summary is counted.
  * `needs` names stages that must have run before.
- * `beside`: it runs while others do, with what they leave of the processor: it keeps both cores busy for minutes, and the
- * browsers of the end-to-end tests hardly do.
+ * `beside`: it runs while others do, with what they leave of the processor: it keeps both cores busy for minutes.
+ * `after` names stages that must be over: Firefox, when it has to share the processor, is now and then late in the end-to-end tests.
  */
 export const stages = [
   {
@@ -149,6 +151,7 @@ export const stages = [
     name: 'tampering:wasm',
     title: 'Tampering, found by the wasm',
     beside: true,
+    after: BROWSERS,
     needs: ['host', 'build'],
     runner: 'plain',
     work: tampering.wasm,
@@ -157,10 +160,18 @@ export const stages = [
     name: 'tampering:sql',
     title: 'Tampering, found in SQL',
     beside: true,
+    after: BROWSERS,
     needs: ['host', 'build'],
     runner: 'plain',
     work: tampering.sql,
   },
-  { name: 'fuzz', title: 'Readers of foreign bytes, fuzzed', beside: true, runner: 'plain', work: fuzz },
+  {
+    name: 'fuzz',
+    title: 'Readers of foreign bytes, fuzzed',
+    beside: true,
+    after: BROWSERS,
+    runner: 'plain',
+    work: fuzz,
+  },
   { name: 'receivers', title: 'Endpoints against real receivers', needs: ['build'], runner: 'plain', work: receivers },
 ]

@@ -70,3 +70,12 @@ test('a stage that failed beside others fails the run, also with --keep-going, w
     ],
   )
 })
+
+test('a stage comes after others, whether they failed or are not there', async () => {
+  const { log, stages } = stagesOf({
+    bad: { work: () => sleep(50).then(fails) },
+    late: { beside: true, after: ['bad', 'not there'] },
+  })
+  await performAll(stages, true)
+  assert.deepEqual(log, ['bad begins', 'late begins', 'late ends'])
+})
