@@ -11,7 +11,8 @@ window.fetch = (...args) => {
   if (String(args[0]).includes('/ingest')) sessionStorage.attempts = 1 + Number(sessionStorage.attempts ?? 0)
   return original(...args)
 }`
-const CSP = "default-src 'self'; img-src data:; connect-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'"
+const CSP =
+  "default-src 'self'; img-src data:; connect-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'"
 
 const attempts = (page) => page.evaluate(() => Number(sessionStorage.attempts ?? 0))
 

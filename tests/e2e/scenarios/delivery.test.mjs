@@ -213,7 +213,7 @@ scenario('what is tracked in the last task arrives when the tab is closed', asyn
     for (let i = 0; i < 20; i++) globalThis.trail.track(`last-${i}`)
   })
   await page.page.close({ runBeforeUnload: false })
-  await until(() => names(site.taken()).length >= 20, 'arrived')
+  await until(() => names(site.taken()).length >= 20, 'arrived', 30_000)
   // Whether the handler of the page itself ran before ours is no matter: what is stored comes with the next page.
   await other.goto(site.url('/page'))
   await other.until(() => 'createTrail' in globalThis)
@@ -224,7 +224,7 @@ scenario('what is tracked in the last task arrives when the tab is closed', asyn
     found.filter((name) => name.startsWith('last-')),
     numbered('last-', 20),
   )
-  await until(() => new Set(names(site.taken())).size === found.length, 'everything that is stored arrives')
+  await until(() => new Set(names(site.taken())).size === found.length, 'everything that is stored arrives', 30_000)
 })
 
 scenario('back and forward: the page works on, tracking goes on, nothing is sent twice', async ({ site, profile }) => {
