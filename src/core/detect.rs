@@ -4,7 +4,7 @@
 //! What is found is replaced by a word in brackets, never by a hash, which could be looked up. docs/PRIVACY.md says how
 //! much is found and how much is taken for what it is not; tests/detectors.rs measures it.
 
-use alloc::{borrow::ToOwned, string::String};
+use alloc::{borrow::Cow, string::String};
 
 /// What is looked for, by the word that replaces it, and in this order.
 pub const WORDS: [&str; 8] = ["[email]", "[gps]", "[phone]", "[card]", "[ssn]", "[iban]", "[ip]", "[token]"];
@@ -35,9 +35,9 @@ impl Off {
 
 /// `text` in the spelling the detectors know: ASCII for full-width and mathematical characters and for other scripts'
 /// digits, one kind of blank and dash, nothing invisible. The cheap part of NFKC, whose tables would cost 50 KB.
-pub fn fold(text: &str) -> String {
+pub fn fold(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -45,7 +45,7 @@ pub fn fold(text: &str) -> String {
             out.push(c);
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 fn folded(c: char) -> Option<char> {
@@ -189,12 +189,17 @@ fn phone(text: &[u8], at: usize) -> Option<usize> {
 }
 
 /// What follows a dash is the rest of something else, a UUID for instance.
+fn begins_number(text: &[u8], at: usize) -> bool {
+    is_digit(byte(text, at)) && before(text, at) != b'-'
+}
+
 fn card(text: &[u8], at: usize) -> Option<usize> {
-    if before(text, at) == b'-' { None } else { Grouped::Card.end(text, at) }
+    if begins_number(text, at) { Grouped::Card.end(text, at) } else { None }
 }
 
 fn iban(text: &[u8], at: usize) -> Option<usize> {
-    Grouped::Iban.end(text, at)
+    // Its check digits; most words end here.
+    if is_digit(byte(text, at + 2)) { Grouped::Iban.end(text, at) } else { None }
 }
 
 fn ip(text: &[u8], at: usize) -> Option<usize> {
@@ -259,9 +264,11 @@ fn is_iban(read: &[u8]) -> bool {
 
 /// `078-05-1120` or with blanks.
 fn ssn(text: &[u8], at: usize) -> Option<usize> {
+    if !begins_number(text, at) {
+        return None;
+    }
     let end = Grouped::Ssn.end(text, at)?;
-    let whole = end == at + 11 && !is_digit(byte(text, at + 6)) && byte(text, end) != b'-';
-    (whole && before(text, at) != b'-').then_some(end)
+    (end == at + 11 && !is_digit(byte(text, at + 6)) && byte(text, end) != b'-').then_some(end)
 }
 
 /// Area, group and serial that the US could have given out.
@@ -414,6 +421,10 @@ fn token(text: &[u8], at: usize) -> Option<usize> {
         if blank > 0 && length >= MIN_KEY && !value.iter().all(u8::is_ascii_lowercase) {
             return Some(at + 6 + blank + length);
         }
+    }
+    // Most words are too short, and so need not be compared with every beginning.
+    if !rest.get(..MIN_KEY)?.iter().all(|byte| is_dotted(*byte)) {
+        return None;
     }
     let key = KEYS.split(|byte| *byte == b' ').find(|key| rest.starts_with(key))?;
     let length = run(rest, key.len(), is_dotted);

@@ -360,22 +360,30 @@ pub fn to_string(value: &Value) -> String {
 pub fn write_text(text: &str, out: &mut String) {
     out.push('"');
     let mut units = [0; 2];
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
-            ' '..='~' => out.push(c),
-            _ => {
-                for unit in c.encode_utf16(&mut units) {
-                    out.push_str("\\u");
-                    super::hex::push(&unit.to_be_bytes(), out);
-                }
-            }
+    let mut rest = text;
+    loop {
+        // What needs no escape is most of every text, and goes over in one piece.
+        let plain = rest.bytes().take_while(|byte| is_plain(*byte)).count();
+        let (before, after) = rest.split_at_checked(plain).unwrap_or((rest, ""));
+        out.push_str(before);
+        let mut chars = after.chars();
+        let Some(c) = chars.next() else { break };
+        rest = chars.as_str();
+        if matches!(c, '"' | '\\') {
+            out.push('\\');
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut units) {
+            out.push_str("\\u");
+            super::hex::push(&unit.to_be_bytes(), out);
         }
     }
     out.push('"');
+}
+
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
 #[cfg(test)]

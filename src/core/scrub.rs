@@ -9,7 +9,11 @@ use super::{
     json::Value,
     taint::Taint,
 };
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use alloc::{
+    borrow::{Cow, ToOwned},
+    string::String,
+    vec::Vec,
+};
 
 /// Longer strings are prose, and prose holds names: the value is replaced.
 pub const MAX_TEXT_CHARS: usize = 256;
@@ -94,7 +98,7 @@ pub fn text(content: &str, taint: &Taint, off: Off) -> String {
 pub fn unlimited(content: &str, taint: &Taint, off: Off) -> String {
     let folded = detect::fold(content);
     let found = detect::replace(&folded, off).map(|found| found.text);
-    if taint.occurs_in(found.as_ref().unwrap_or(&folded)) {
+    if taint.occurs_in(found.as_deref().unwrap_or(&folded)) {
         return "[id]".into();
     }
     for view in views(&folded) {
@@ -112,11 +116,11 @@ pub fn unlimited(content: &str, taint: &Taint, off: Off) -> String {
 /// What `content` says once decoded: percent-encoding, then base64 or hex. Each only if it makes readable text.
 fn views(content: &str) -> Vec<String> {
     let mut views = Vec::new();
-    let mut current = content.to_owned();
+    let mut current = Cow::Borrowed(content);
     for _ in 0..MAX_PERCENT_ROUNDS {
         let Some(decoded) = percent_decoded(&current) else { break };
         views.push(decoded.clone());
-        current = decoded;
+        current = Cow::Owned(decoded);
     }
     let special = |byte: &u8| matches!(byte, b'+' | b'/' | b'-' | b'_');
     for token in current.as_bytes().split(|byte| !(byte.is_ascii_alphanumeric() || special(byte))) {
@@ -143,6 +147,9 @@ fn decoded(token: &[u8], views: &mut Vec<String>) {
 
 /// `text` with its percent-encoding undone; `None` if there is none, or it does not make text.
 pub fn percent_decoded(text: &str) -> Option<String> {
+    if !text.bytes().any(|byte| byte == b'%') {
+        return None;
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     let mut changed = false;

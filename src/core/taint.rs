@@ -37,7 +37,7 @@ impl Taint {
     /// Remembers an identifier by its tag, [`fold`]ed. Case is ignored for ASCII letters; pass both forms where others
     /// differ.
     pub fn add(&mut self, identifier: &str) {
-        let mut lower = fold(identifier.trim());
+        let mut lower = fold(identifier.trim()).into_owned();
         lower.make_ascii_lowercase();
         let (bytes, rolling) = (lower.len(), self.roll(lower.as_bytes()));
         let tag = mac(&self.key, &[lower.as_bytes()]);
@@ -58,8 +58,7 @@ impl Taint {
         if self.needles.is_empty() {
             return false;
         }
-        let lower = text.to_ascii_lowercase();
-        self.needles.iter().any(|needle| self.finds(needle, lower.as_bytes()))
+        self.needles.iter().any(|needle| self.finds(needle, text.as_bytes()))
     }
 
     /// Forgets everything.
@@ -69,7 +68,7 @@ impl Taint {
     }
 
     fn finds(&self, needle: &Needle, text: &[u8]) -> bool {
-        let confirmed = |window: &[u8]| mac(&self.key, &[window]) == needle.tag;
+        let confirmed = |window: &[u8]| mac(&self.key, &[&window.to_ascii_lowercase()]) == needle.tag;
         if needle.bytes < MIN_INNER_BYTES {
             return text.len() == needle.bytes && confirmed(text);
         }
@@ -82,15 +81,19 @@ impl Taint {
                 return true;
             }
             let (Some(old), Some(new)) = (text.get(start), text.get(start + needle.bytes)) else { return false };
-            rolling = rolling.wrapping_sub(leaving.wrapping_mul(u32::from(*old)));
-            rolling = rolling.wrapping_mul(self.base).wrapping_add(u32::from(*new));
+            rolling = rolling.wrapping_sub(leaving.wrapping_mul(lower(*old)));
+            rolling = rolling.wrapping_mul(self.base).wrapping_add(lower(*new));
             start += 1;
         }
     }
 
     fn roll(&self, bytes: &[u8]) -> u32 {
-        bytes.iter().fold(0, |hash, byte| hash.wrapping_mul(self.base).wrapping_add(u32::from(*byte)))
+        bytes.iter().fold(0, |hash, byte| hash.wrapping_mul(self.base).wrapping_add(lower(*byte)))
     }
+}
+
+fn lower(byte: u8) -> u32 {
+    u32::from(byte.to_ascii_lowercase())
 }
 
 #[cfg(test)]
