@@ -63,7 +63,8 @@ async function fuzz(binaries, target, seconds) {
   const corpus = join(buildDir, 'fuzz', target)
   const found = join(root, 'fuzz', 'regressions', target)
   seed(corpus)
-  const limits = [`-max_total_time=${seconds}`, '-timeout=10', '-rss_limit_mb=1024', '-max_len=4096']
+  // A slow input takes ms; the 30 s are for a machine that has no time for this.
+  const limits = [`-max_total_time=${seconds}`, '-timeout=30', '-rss_limit_mb=1024', '-max_len=4096']
   const child = spawn(join(binaries, target), [corpus, found, ...limits, `-artifact_prefix=${found}/`], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, RUST_BACKTRACE: '0' },

@@ -30,7 +30,7 @@ function chosen(only) {
 }
 
 /** Runs one stage and says how it went: `{ ok, time, passed, failed, skipped, reason? }`. */
-async function perform({ name, title, runner, work }) {
+async function carryOut({ name, title, runner, work }) {
   heading(`[${name}] ${title}`)
   const began = performance.now()
   const result = { name, ok: true, passed: 0, failed: 0, skipped: 0 }
@@ -64,40 +64,40 @@ async function perform({ name, title, runner, work }) {
 }
 
 /**
- * Runs the stages one after the other, and beside them, one after the other too, those that may. Each waits for the stages
- * that it comes after and for those that it needs, which stand before it in the list, and is left out if one of the latter failed
- * or was.
+ * Runs the stages, those of a line one after the other, the lines side by side. Each waits for the stages that it comes after and
+ * for those that it needs, which stand before it in the list, and is left out if one of the latter failed or was.
  */
 export async function performAll(wanted, keepGoing) {
   const results = []
   const over = () => results.some(({ ok, name }) => !ok && (!keepGoing || name === 'setup'))
   const outcomes = new Map()
   const last = {}
-  let aside
+  const running = new Set()
+  const perform = async (stage) => {
+    const live = !stage.line
+    if (!live) heading(`[${stage.name}] begins, beside others; its output comes when it is done`)
+    const task = beside(() => carryOut(stage), { live, idle: stage.line === 'idle' })
+    running.add(task)
+    const result = await task.done
+    running.delete(task)
+    process.stdout.write(task.output())
+    return result
+  }
   for (const stage of wanted) {
-    const track = stage.beside ? 'beside' : 'first'
     const awaited = ['setup', ...(stage.needs ?? [])].filter((name) => outcomes.has(name))
-    const before = Promise.all([last[track], ...(stage.after ?? []).map((name) => outcomes.get(name))])
+    const before = Promise.all([last[stage.line], ...(stage.after ?? []).map((name) => outcomes.get(name))])
     const waits = Promise.all([...awaited.map((name) => outcomes.get(name)), before])
-    last[track] = waits.then(async (outcome) => {
+    last[stage.line] = waits.then(async (outcome) => {
       const needed = outcome.slice(0, -1)
       if (over() || needed.some((result) => !result?.ok)) return
-      if (!stage.beside) {
-        const result = await perform(stage)
-        results.push(result)
-        if (over()) aside?.stop()
-        return result
-      }
-      heading(`[${stage.name}] begins, beside what follows; its output comes when it is done`)
-      aside = beside(() => perform(stage))
-      const result = await aside.done
-      process.stdout.write(aside.output())
+      const result = await perform(stage)
       // What was ended because something else failed has not failed itself.
       if (over()) return
       results.push(result)
+      if (over()) for (const task of running) task.stop()
       return result
     })
-    outcomes.set(stage.name, last[track])
+    outcomes.set(stage.name, last[stage.line])
   }
   await Promise.all(outcomes.values())
   return wanted.flatMap(({ name }) => results.find((result) => result.name === name) ?? [])

@@ -25,21 +25,28 @@ export const heading = (text) => print(`\n${paint('1;36', '==>')} ${paint('1', t
 export const note = (text) => print(`    ${text}\n`)
 
 /** Prints, or, beside other work, keeps for when that work is over. */
-function print(text) {
-  const own = side.getStore()
-  if (own) own.output += text
-  else process.stdout.write(text)
+function print(text, to = process.stdout, own = side.getStore()) {
+  if (own && !own.live) own.output += text
+  else to.write(text)
 }
 
 /**
- * Does `work` beside what else is done: its programs get only the processor's time that nobody else wants, and all that is
- * printed is returned instead, so that two outputs do not run into each other. `stop()` ends the program that is running.
+ * Does `work` beside what else is done. Unless it is `live`, all that is printed is returned instead, so that two outputs do not run
+ * into each other. With `idle` its programs get only the processor's time that nobody else wants. `stop()` ends the program that is
+ * running.
  */
-export function beside(work) {
-  const own = { output: '', child: undefined }
+export function beside(work, { live = false, idle = false } = {}) {
+  const own = { live, idle, output: '', child: undefined }
   const done = side.run(own, work)
   return { done, output: () => own.output, stop: () => own.child?.kill() }
 }
+
+/** What starts a program of the least priority there is: even at `nice 19` a compiler makes a browser late. */
+function leastOf(command, args) {
+  return chrt ? ['chrt', ['--idle', '0', command, ...args]] : ['nice', ['-n', '19', command, ...args]]
+}
+
+const chrt = spawnSync('chrt', ['--idle', '0', 'true']).status === 0
 
 /** Milliseconds as people read them: `850 ms`, `12.3 s`, `3 min 05 s`. */
 export function duration(ms) {
@@ -69,9 +76,9 @@ const shown = (command, args) =>
 export function run(command, args, { env, cwd, keep = false, mayFail = false, remedy } = {}) {
   print(`    $ ${shown(command, args)}\n`)
   const own = side.getStore()
-  const out = keep || own ? 'pipe' : 'inherit'
+  const out = keep || (own && !own.live) ? 'pipe' : 'inherit'
   return new Promise((resolve, reject) => {
-    const child = spawn(...(own ? ['nice', ['-n', '19', command, ...args]] : [command, args]), {
+    const child = spawn(...(own?.idle ? leastOf(command, args) : [command, args]), {
       cwd,
       env: { ...process.env, ...env },
       stdio: ['inherit', out, out],
@@ -84,8 +91,7 @@ export function run(command, args, { env, cwd, keep = false, mayFail = false, re
     ]) {
       from?.setEncoding('utf8').on('data', (text) => {
         output += text
-        if (own) own.output += text
-        else to.write(text)
+        print(text, to, own)
       })
     }
     child.on('error', (error) =>

@@ -9,19 +9,20 @@ import { Failure, run } from './run.mjs'
 import { collectorBinary, locked, needTool, root } from './tools.mjs'
 
 const WASM = 'wasm32-unknown-unknown'
-/** After them nothing minds a busy machine. */
-const BROWSERS = ['e2e:chromium', 'e2e:firefox', 'attack:chromium', 'attack:firefox']
 const at = { cwd: root }
 
 /** A test runner: it may fail, and its output is kept to be counted. */
 const test = (command, args, options) => run(command, args, { ...at, ...options, keep: true, mayFail: true })
 
-async function lint() {
-  const deny = ['--', '--deny', 'warnings']
+async function format() {
   await run('cargo', ['fmt', '--all', '--check'], { ...at, remedy: 'Run: npm run format' })
   // The fuzz targets are a workspace of their own, whose lock file nothing else would find out of date before the last stage.
   const remedy = 'Run: cargo update --workspace --manifest-path fuzz/Cargo.toml'
   await run('cargo', ['fetch', ...locked, '--manifest-path', 'fuzz/Cargo.toml'], { ...at, remedy })
+}
+
+async function lint() {
+  const deny = ['--', '--deny', 'warnings']
   await run('cargo', ['clippy', ...locked, '--workspace', '--all-targets', ...deny], at)
   await bundleWebTests()
   const wasm = ['--package', 'nymtrail', '--target', WASM]
@@ -79,7 +80,6 @@ const attack =
 
 const sql = () => own(needTool('python3'), join('tests', 'sql', 'verify_with_sql.py'))
 
-/** The instances are those that the host tests left in target/tmp. */
 const tampering = {
   wasm: () => own('node', join('tests', 'tampering', 'wasm.mjs')),
   sql: () => own(needTool('python3'), join('tests', 'sql', 'tampering.py')),
@@ -99,19 +99,16 @@ async function own(command, file, ...args) {
 /**
  * The stages, in order. `name` may have a second half after a colon; `--only wasm` takes all of `wasm:...`.
  * `work` throws on failure; a stage with a `runner` resolves to the outcome of that program, whose summary is counted.
- * `needs` names stages that must have run before.
- * `beside`: it runs while others do, with what they leave of the processor: it keeps both cores busy for minutes.
- * `after` names stages that must be over: Firefox, when it has to share the processor, is now and then late in the end-to-end tests.
+ * `needs` names stages that must have run before, `after` those that must be over, however they went.
+ * `line`: it runs beside others, one after the other with those of its own line. A scenario waits more than it computes, so that the
+ * two browsers fit on two cores; what keeps the processor busy for minutes, and has no deadlines, is in the line `idle`, which gets
+ * what the others leave.
  */
 export const stages = [
-  {
-    name: 'tools',
-    title: 'Tools of wasm-pack',
-    beside: true,
-    work: () => setup('wasm-pack'),
-  },
-  { name: 'lint', title: 'Rust: format, clippy, documentation', work: lint },
+  { name: 'tools', title: 'Tools of wasm-pack', line: 'idle', work: () => setup('wasm-pack') },
+  { name: 'format', title: 'Rust: format, lock files', work: format },
   { name: 'host', title: 'Rust: host tests', runner: 'rust', work: host },
+  { name: 'lint', title: 'Rust: clippy, documentation', line: 'idle', after: ['host'], work: lint },
   { name: 'build', title: 'Build: wasm, package, collector, demo', work: () => build({ demo: true }) },
   { name: 'size', title: 'Size budget', needs: ['build'], work: reportSizes },
   { name: 'scripts', title: 'The commands themselves', needs: ['build'], runner: 'node', work: scripts },
@@ -126,8 +123,24 @@ export const stages = [
     runner: 'node',
     work: packaging,
   },
+  {
+    name: 'e2e:firefox',
+    title: 'End to end in Firefox',
+    line: 'firefox',
+    needs: ['build'],
+    after: ['packaging'],
+    runner: 'plain',
+    work: e2e('firefox'),
+  },
+  {
+    name: 'attack:firefox',
+    title: 'Attacks in Firefox',
+    line: 'firefox',
+    needs: ['build'],
+    runner: 'plain',
+    work: attack('firefox', '--no-host'),
+  },
   { name: 'e2e:chromium', title: 'End to end in Chromium', needs: ['build'], runner: 'plain', work: e2e('chromium') },
-  { name: 'e2e:firefox', title: 'End to end in Firefox', needs: ['build'], runner: 'plain', work: e2e('firefox') },
   {
     name: 'attack:chromium',
     title: 'Attacks in Chromium',
@@ -135,23 +148,17 @@ export const stages = [
     runner: 'plain',
     work: attack('chromium'),
   },
-  {
-    name: 'attack:firefox',
-    title: 'Attacks in Firefox',
-    needs: ['build'],
-    runner: 'plain',
-    work: attack('firefox', '--no-host'),
-  },
   // It reads the events that the end-to-end tests exported from a browser.
   { name: 'sql', title: 'Verification in SQL', needs: ['build', 'e2e:chromium'], runner: 'plain', work: sql },
   { name: 'wasm:chromium', title: 'wasm-pack in Chromium', needs: ['tools'], runner: 'rust', work: chromium },
   { name: 'wasm:firefox', title: 'wasm-pack in Firefox', needs: ['tools'], runner: 'rust', work: firefox },
   { name: 'wasm:webkit', title: 'wasm-pack in WebKitGTK', needs: ['tools'], runner: 'rust', work: webkit },
+  { name: 'receivers', title: 'Endpoints against real receivers', needs: ['build'], runner: 'plain', work: receivers },
+  // They read the instances that the host tests left in target/tmp.
   {
     name: 'tampering:wasm',
     title: 'Tampering, found by the wasm',
-    beside: true,
-    after: BROWSERS,
+    line: 'idle',
     needs: ['host', 'build'],
     runner: 'plain',
     work: tampering.wasm,
@@ -159,19 +166,10 @@ export const stages = [
   {
     name: 'tampering:sql',
     title: 'Tampering, found in SQL',
-    beside: true,
-    after: BROWSERS,
+    line: 'idle',
     needs: ['host', 'build'],
     runner: 'plain',
     work: tampering.sql,
   },
-  {
-    name: 'fuzz',
-    title: 'Readers of foreign bytes, fuzzed',
-    beside: true,
-    after: BROWSERS,
-    runner: 'plain',
-    work: fuzz,
-  },
-  { name: 'receivers', title: 'Endpoints against real receivers', needs: ['build'], runner: 'plain', work: receivers },
+  { name: 'fuzz', title: 'Readers of foreign bytes, fuzzed', line: 'idle', runner: 'plain', work: fuzz },
 ]

@@ -27,7 +27,7 @@ const fails = async () => {
 
 test('a stage that may runs beside others, and those that need it wait for it', async () => {
   const { log, stages } = stagesOf({
-    slow: { beside: true, work: () => sleep(50) },
+    slow: { line: 'idle', work: () => sleep(50) },
     quick: {},
     waiting: { needs: ['slow'] },
   })
@@ -46,7 +46,7 @@ test('a stage that may runs beside others, and those that need it wait for it', 
 test('the first failure ends the run, and the program that runs beside it', async () => {
   const began = performance.now()
   const { log, stages } = stagesOf({
-    endless: { beside: true, work: () => run('sleep', ['60']) },
+    endless: { line: 'idle', work: () => run('sleep', ['60']) },
     bad: { work: () => sleep(50).then(fails) },
     after: {},
   })
@@ -59,8 +59,48 @@ test('the first failure ends the run, and the program that runs beside it', asyn
   assert(performance.now() - began < 30_000)
 })
 
+test('a failure beside the others ends what they are at', async () => {
+  const began = performance.now()
+  const { stages } = stagesOf({
+    bad: { line: 'other', work: () => sleep(50).then(fails) },
+    endless: { work: () => run('sleep', ['60']) },
+    after: {},
+  })
+  const results = await performAll(stages, false)
+  assert.deepEqual(
+    results.map(({ name, ok }) => [name, ok]),
+    [['bad', false]],
+  )
+  assert(performance.now() - began < 30_000)
+})
+
+test('stages of one line run one after the other, those of two lines side by side', async () => {
+  let finish
+  const finished = new Promise((resolve) => {
+    finish = resolve
+  })
+  const { log, stages } = stagesOf({
+    one: { line: 'other', work: () => finished },
+    two: { line: 'other' },
+    first: {},
+    // Late enough for its own end to be noted first.
+    second: { work: async () => void setImmediate(finish) },
+  })
+  await performAll(stages, false)
+  assert.deepEqual(log, [
+    'one begins',
+    'first begins',
+    'first ends',
+    'second begins',
+    'second ends',
+    'one ends',
+    'two begins',
+    'two ends',
+  ])
+})
+
 test('a stage that failed beside others fails the run, also with --keep-going, which leaves out what needs it', async () => {
-  const described = { bad: { beside: true, work: fails }, other: {}, after: { needs: ['bad'] } }
+  const described = { bad: { line: 'idle', work: fails }, other: {}, after: { needs: ['bad'] } }
   const results = await performAll(stagesOf(described).stages, true)
   assert.deepEqual(
     results.map(({ name, ok, failed }) => [name, ok, failed]),
@@ -74,7 +114,7 @@ test('a stage that failed beside others fails the run, also with --keep-going, w
 test('a stage comes after others, whether they failed or are not there', async () => {
   const { log, stages } = stagesOf({
     bad: { work: () => sleep(50).then(fails) },
-    late: { beside: true, after: ['bad', 'not there'] },
+    late: { line: 'idle', after: ['bad', 'not there'] },
   })
   await performAll(stages, true)
   assert.deepEqual(log, ['bad begins', 'late begins', 'late ends'])

@@ -96,6 +96,9 @@ scenario(
     const second = pseudonymUnder(next, id + 1, { type: 'email', canonical: ANN })
     assert.equal((await stored(page)).second.u, second)
     assert.notEqual(second, first)
+    await until(() => names(site.taken()).includes('second'), 'delivered', 90_000)
+    const sent = (name) => site.requests.find(({ body }) => body.toString('latin1').includes(`\\"n\\":\\"${name}\\"`)).at
+    assert.ok(sent('second') - sent('first') >= 60_000, `${sent('second') - sent('first')} ms apart`)
     const verdict = await verdictOf(page)
     assert.equal(verdict.verdict, 'holds', JSON.stringify(verdict))
     assert.deepEqual(page.warnings(), [])
