@@ -1,0 +1,53 @@
+/**
+ * Scripts that are ended halfway, past every `catch` and `finally`. Firefox does that to whatever runs when it closes the
+ * last tab of a site in a process (`dom.abort_script_on_child_shutdown`), handlers of `pagehide` among it; and people do,
+ * to a page that hangs. Node's time limit for a script ends it in the same way.
+ */
+import 'fake-indexeddb/auto'
+import { runInThisContext } from 'node:vm'
+import { afterEach, expect, test, vi } from 'vitest'
+import { openIdb } from '../browser/idb.ts'
+import { fresh, pause } from './check.ts'
+import { all, lines, rows } from './store-conformance.ts'
+
+afterEach(() => {
+  vi.unstubAllGlobals()
+  vi.restoreAllMocks()
+})
+
+/** Runs `work` until it gets stuck, and no further. */
+function cut(work: () => void) {
+  vi.stubGlobal('work', work)
+  expect(() => runInThisContext('work()', { timeout: 50 })).toThrow('timed out')
+}
+
+/** Gets stuck. */
+const stuck = (): never => {
+  for (;;);
+}
+
+/** Lets a method be called so often, and then gets stuck. */
+function sticking<K extends string>(object: Record<K, (...given: never[]) => unknown>, name: K, calls: number) {
+  const plain = object[name] as (...given: unknown[]) => unknown
+  let left = calls
+  return vi.spyOn(object as Record<string, (...given: unknown[]) => unknown>, name).mockImplementation(function (
+    this: unknown,
+    ...given
+  ) {
+    return left-- ? plain.apply(this, given) : stuck()
+  })
+}
+
+test('a write that was not asked for to its end leaves nothing', async () => {
+  const database = fresh('cut')
+  const store = await openIdb(database)
+  await store.write({ add: rows('a', [0]), put: [['lane/a', 'before']] })
+  const spy = sticking(IDBObjectStore.prototype, 'add', 2)
+  cut(() => void store.write({ add: rows('a', [1, 2, 3, 4]), put: [['lane/a', 'after']] }))
+  spy.mockRestore()
+  await pause(20)
+  const again = await openIdb(database)
+  expect([await all(again, 'a'), await again.metas()]).toEqual([lines('a', [0]), [['lane/a', 'before']]])
+  await store.write({ add: rows('a', [1]) })
+  expect(await all(again, 'a')).toEqual(lines('a', [0, 1]))
+})
