@@ -4,11 +4,16 @@
  * to a page that hangs. Node's time limit for a script ends it in the same way.
  */
 import 'fake-indexeddb/auto'
+import { readFileSync } from 'node:fs'
 import { runInThisContext } from 'node:vm'
 import { afterEach, expect, test, vi } from 'vitest'
 import { openIdb } from '../browser/idb.ts'
+import { INPUTS } from '../driver.ts'
+import { instantiate } from '../wasm.ts'
 import { fresh, pause } from './check.ts'
 import { all, lines, rows } from './store-conformance.ts'
+
+const NOW = 1_790_000_000_000
 
 afterEach(() => {
   vi.unstubAllGlobals()
@@ -50,4 +55,18 @@ test('a write that was not asked for to its end leaves nothing', async () => {
   expect([await all(again, 'a'), await again.metas()]).toEqual([lines('a', [0]), [['lane/a', 'before']]])
   await store.write({ add: rows('a', [1]) })
   expect(await all(again, 'a')).toEqual(lines('a', [0, 1]))
+})
+
+test('a call that was not made to its end leaves the next one alone', () => {
+  const module = new WebAssembly.Module(readFileSync(new URL('../../build/wasm/nymtrail.wasm', import.meta.url)))
+  const engine = instantiate(module).Core.create('shop random') ?? expect.fail('no client')
+  const feed = (input: (typeof INPUTS)[number]) => engine.feed(INPUTS.indexOf(input), 0, '', '', NOW)
+  feed('Opened')
+  engine.capture('track', 'before', '', '', NOW)
+  const spy = sticking(TextEncoder.prototype, 'encode', 1)
+  cut(() => void engine.capture('track', 'cut', '', '', NOW))
+  spy.mockRestore()
+  const written = feed('Commit')
+  expect(written).toContain('before')
+  expect(written).not.toContain('cut')
 })
