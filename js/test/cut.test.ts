@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import { runInThisContext } from 'node:vm'
 import { afterEach, expect, test, vi } from 'vitest'
 import { openIdb } from '../browser/idb.ts'
+import { type Happening, listen } from '../browser/lifecycle.ts'
 import { INPUTS } from '../driver.ts'
 import { instantiate } from '../wasm.ts'
 import { fresh, pause } from './check.ts'
@@ -69,4 +70,26 @@ test('a call that was not made to its end leaves the next one alone', () => {
   const written = feed('Commit')
   expect(written).toContain('before')
   expect(written).not.toContain('cut')
+})
+
+test('a page whose leaving was not heard to its end is heard to leave all the same, once', () => {
+  const listeners: ((event: Event) => void)[] = []
+  vi.stubGlobal('addEventListener', (type: string, heard: (event: Event) => void) => {
+    if (type === 'pagehide') listeners.push(heard)
+  })
+  const log: Happening[] = []
+  let gets = 'stuck'
+  listen((what) => {
+    if (gets === 'stuck') {
+      gets = 'through'
+      stuck()
+    }
+    log.push(what)
+  })
+  const [first, ...others] = listeners
+  const event = new Event('pagehide')
+  // As a browser does, which ends one listener and calls the next; Node's own dispatch is a script and would end whole.
+  cut(() => first?.(event))
+  for (const heard of [...others, ...others]) heard(event)
+  expect(log).toEqual(['leaving'])
 })
