@@ -43,16 +43,22 @@ export function connect<Name extends string>(
   // No arrow: it is called with `new` as well.
   return function open() {
     const line = wasm.open()
+    let cut = false
     const methods = names.map((name, method): [string, Method] => [
       name,
       (...args) => {
+        // A script that the browser ended halfway has left texts behind; a method that is none takes them away.
+        if (cut) wasm.call(line, names.length)
+        cut = true
         const numbers: number[] = []
         for (const arg of args)
           if (typeof arg === 'string') {
             const text = encoder.encode(arg)
             memory(wasm.room(line, text.length), text.length).set(text)
           } else numbers.push(arg)
-        return decoder.decode(memory(wasm.call(line, method, ...numbers), wasm.length(line)))
+        const answer = decoder.decode(memory(wasm.call(line, method, ...numbers), wasm.length(line)))
+        cut = false
+        return answer
       },
     ])
     const session = Object.fromEntries(methods) as Record<Name, Method>

@@ -31,7 +31,7 @@ const KB = 1024
  *   after gzip, as all here; after brotli it may be 25 KB.
  */
 const BUDGETS = {
-  everything: 58.25 * KB,
+  everything: 58.5 * KB,
   endpoint: 2 * KB,
   collector: 2.75 * KB,
   schema: 1.25 * KB,

@@ -168,14 +168,22 @@ function begin<T>(database: IDBDatabase, mode: IDBTransactionMode, issue: Issue<
   }
   return new Promise((resolve, reject) => {
     let failed: StoreFailure | undefined
-    let outcome: Outcome<T>
+    let outcome: Outcome<T> | undefined
     tx.onerror = ({ target }) => {
       // Safari and Firefox do not tell the transaction which request it was. Those that fail because the transaction
       // has been aborted are not the reason for that.
       const kind = kindOf((target as IDBRequest).error)
       if (kind !== 'closed') failed ??= kind
     }
-    tx.oncomplete = () => resolve(outcome(failed))
+    // A browser may end a script halfway, past every `catch`: Firefox does when it closes a site's last tab in a process.
+    // What was asked until then would be stored, a chain without its beginning; the first answer comes before that.
+    const whole = () => {
+      if (outcome) return
+      tx.onabort = null // nobody ever got this promise
+      tx.abort()
+    }
+    tx.addEventListener('success', whole, { capture: true, once: true })
+    tx.oncomplete = () => outcome && resolve(outcome(failed))
     tx.onabort = () => reject(new StoreError(failed ?? kindOf(tx.error)))
     try {
       outcome = issue(tx, tx.objectStore('rows'), tx.objectStore('metas'), tx.objectStore('keys'))

@@ -18,9 +18,12 @@ export type Happening = 'hidden' | 'leaving' | 'frozen' | 'resumed' | 'online'
 export function listen(happened: (what: Happening) => void): () => void {
   const controller = new AbortController()
   let frozen = false
+  /** The last event that was heard to its end. */
+  let done: Event | undefined
   const document = theDocument()
   const on = (target: EventTarget | undefined, type: string, what: (event: Event) => Happening | false) => {
     const heard = (event: Event) => {
+      if (event === done) return
       const happening = what(event)
       const asleep = happening === 'frozen'
       // Chromium fires `freeze` after `pagehide`, and `resume` before `pageshow`.
@@ -29,11 +32,14 @@ export function listen(happened: (what: Happening) => void): () => void {
         frozen = asleep
       }
       if (happening) happened(happening)
+      done = event
     }
     target?.addEventListener?.(type, heard, { signal: controller.signal })
   }
   const persisted = (event: Event) => (event as PageTransitionEvent).persisted
-  on(globalThis, 'pagehide', (event) => (persisted(event) ? 'frozen' : 'leaving'))
+  // Twice: when Firefox closes a site's last tab in a process, it ends the script that runs at some moment, perhaps the
+  // first of these. Nothing else is certain to follow: a tab in the background is hidden already.
+  for (const _ of 'ab') on(globalThis, 'pagehide', (event) => (persisted(event) ? 'frozen' : 'leaving'))
   on(globalThis, 'pageshow', (event) => persisted(event) && 'resumed')
   on(globalThis, 'online', () => 'online')
   on(document, 'visibilitychange', () => document?.visibilityState === 'hidden' && 'hidden')

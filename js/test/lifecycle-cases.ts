@@ -62,6 +62,6 @@ export const lifecycleCases: Cases = {
     const listened: string[] = []
     const noting = () => ({ value: (type: string) => listened.push(type) })
     await shadowing(globalThis, 'addEventListener', noting, async () => listen(() => {})())
-    equal(listened, ['pagehide', 'pageshow', 'online'])
+    equal(listened, ['pagehide', 'pagehide', 'pageshow', 'online'])
   },
 }

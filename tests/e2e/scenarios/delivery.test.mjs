@@ -213,7 +213,7 @@ scenario('what is tracked in the last task arrives when the tab is closed', asyn
     for (let i = 0; i < 20; i++) globalThis.trail.track(`last-${i}`)
   })
   await page.page.close({ runBeforeUnload: false })
-  await until(() => names(site.taken()).length >= 20, 'arrived', 30_000)
+  await until(() => names(site.taken()).length >= 20, 'arrived')
   // Whether the handler of the page itself ran before ours is no matter: what is stored comes with the next page.
   await other.goto(site.url('/page'))
   await other.until(() => 'createTrail' in globalThis)
@@ -224,7 +224,39 @@ scenario('what is tracked in the last task arrives when the tab is closed', asyn
     found.filter((name) => name.startsWith('last-')),
     numbered('last-', 20),
   )
-  await until(() => new Set(names(site.taken())).size === found.length, 'everything that is stored arrives', 30_000)
+  // Not the other way round: Firefox may end the process before what was tracked in `pagehide`, and sent, is stored.
+  await until(() => {
+    const taken = new Set(names(site.taken()))
+    return found.every((name) => taken.has(name))
+  }, 'everything that is stored arrives')
+})
+
+scenario('what is left arrives although the browser ends our handler halfway', async ({ site, profile }) => {
+  const page = await open(profile, site, { flush: { ageMs: 60_000 } })
+  await profile.open(site.url('/plain'))
+  await page.evaluate(() => {
+    for (let i = 0; i < 20; i++) globalThis.trail.track(`last-${i}`)
+    // Firefox ends the script that runs when it closes a site's last tab in a process. On a busy machine that is
+    // sometimes our handler of `pagehide`; here it is, as its first call into the core takes so long.
+    let slow = false
+    const { encode } = TextEncoder.prototype
+    TextEncoder.prototype.encode = function (text) {
+      const end = performance.now() + (slow ? 500 : 0)
+      slow = false
+      while (performance.now() < end);
+      return encode.call(this, text)
+    }
+    addEventListener(
+      'pagehide',
+      () => {
+        slow = true
+      },
+      { capture: true },
+    )
+  })
+  await page.page.close({ runBeforeUnload: false })
+  await until(() => names(site.taken()).length >= 20, 'arrived')
+  assertTakenOnce(site, numbered('last-', 20))
 })
 
 scenario('back and forward: the page works on, tracking goes on, nothing is sent twice', async ({ site, profile }) => {
