@@ -12,9 +12,16 @@ export function dump(page) {
       })
     const text = (value) => JSON.stringify(value, (_, part) => (ArrayBuffer.isView(part) ? [...part] : part))
     const parts = [document.cookie, text({ ...localStorage }), text({ ...sessionStorage }), text(await caches.keys())]
-    const databases = (await indexedDB.databases()).map(({ name }) => name)
-    for (const name of databases) {
-      const database = await done(indexedDB.open(name))
+    const databases = []
+    for (const { name } of await indexedDB.databases()) {
+      const request = indexedDB.open(name)
+      // It was deleted since it was listed: opening it must not bring it back.
+      request.onupgradeneeded = () => request.transaction.abort()
+      const database = await done(request).catch((error) => {
+        if (error.name !== 'AbortError') throw error
+      })
+      if (!database) continue
+      databases.push(name)
       parts.push(name)
       for (const store of database.objectStoreNames) {
         const source = database.transaction(store).objectStore(store)

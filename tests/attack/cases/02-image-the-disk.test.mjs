@@ -92,11 +92,7 @@ bare('nor after consent was withdrawn, when our databases are gone', async ({ t,
   t.after(() => closed || browser.close())
   const page = await visit(await browser.profile(), site)
   await page.evaluate(() => globalThis.trail.consent('denied'))
-  await until(
-    async () => !(await dump(page)).databases.some((name) => name.startsWith('nymtrail')),
-    'it is gone',
-    30_000,
-  )
+  await until(async () => !(await dump(page)).databases.some((name) => name.startsWith('nymtrail')), 'it is gone')
   closed = true
   await browser.close()
   search(directory, t, 'after withdrawal')

@@ -35,7 +35,7 @@ scenario('the databases are gone, and for a day nothing is asked for or sent', a
   // Something is left to send, something is on its way, and another tab is at work as well.
   await page.evaluate(() => globalThis.trail.track('left'))
   await page.evaluate(() => globalThis.trail.consent('denied'))
-  await until(async () => (await dump(page)).databases.length === 0, 'the databases are gone', 30_000)
+  await until(async () => (await dump(page)).databases.length === 0, 'the databases are gone')
   await until(() => other.evaluate(() => globalThis.trail.consent() === 'denied'), 'the other tab knows')
   await sleep(100)
   const before = others(site)
@@ -104,7 +104,7 @@ for (const [name, endpoint] of [
           globalThis.busy = setInterval(() => globalThis.trail.track('busy'), 1)
         })
         await page.evaluate(() => globalThis.trail.consent('denied'))
-        await until(async () => (await dump(page)).databases.length === 0, 'the databases are gone', 30_000)
+        await until(async () => (await dump(page)).databases.length === 0, 'the databases are gone')
         await until(() => other.evaluate(() => globalThis.trail.consent() === 'denied'), 'the other tab knows')
         const before = sending().length
         await flushed

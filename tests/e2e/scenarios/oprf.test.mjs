@@ -97,7 +97,8 @@ scenario(
     assert.equal((await stored(page)).second.u, second)
     assert.notEqual(second, first)
     await until(() => names(site.taken()).includes('second'), 'delivered', 90_000)
-    const sent = (name) => site.requests.find(({ body }) => body.toString('latin1').includes(`\\"n\\":\\"${name}\\"`)).at
+    const sent = (name) =>
+      site.requests.find(({ body }) => body.toString('latin1').includes(`\\"n\\":\\"${name}\\"`)).at
     assert.ok(sent('second') - sent('first') >= 60_000, `${sent('second') - sent('first')} ms apart`)
     const verdict = await verdictOf(page)
     assert.equal(verdict.verdict, 'holds', JSON.stringify(verdict))

@@ -141,7 +141,7 @@ scenario('withdrawn while another tab is in mid-flush: nothing comes back', asyn
     await page.evaluate(() => {
       globalThis.trail.consent('denied')
     })
-    await until(async () => (await dump(page)).databases.length === 0, 'the databases are gone', 30_000)
+    await until(async () => (await dump(page)).databases.length === 0, 'the databases are gone')
     await until(() => other.evaluate(() => globalThis.trail.consent() === 'denied'), 'the other tab knows')
     const here = [...new Set(rows.map(({ chain }) => chain))]
     await until(() => asked.length >= here.length, `the collector is asked, after ${wait} ms`)
