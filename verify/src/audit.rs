@@ -285,6 +285,9 @@ impl Known {
             }
             let chain = chain.to_owned();
             if by_device {
+                let by_others = note.signatures.iter().any(|line| line.name != checkpoint.origin);
+                // Whoever gave a key has asked for more than the device says.
+                self.findings.unchecked += u64::from(by_others && !by_collector && !self.keys.is_empty());
                 self.add(chain.clone(), &checkpoint, note.clone(), None, true);
             }
             if by_collector {

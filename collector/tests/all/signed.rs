@@ -5,6 +5,7 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use nymtrail::core::hex;
 use nymtrail::core::note::{Checkpoint, Note, Signature, origin};
 use nymtrail::core::row::Row;
+use nymtrail_collector::keys::Signer;
 use nymtrail_collector::signing::NoteKey;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -121,6 +122,27 @@ async fn a_checkpoint_is_kept_and_its_line_is_in_the_receipt() {
         collector.post_rows(&[at.append("{}".into(), "0".repeat(32), NOW + 99)]).await;
         assert_eq!(verify(&collector, &["--require", "signed"]).0, 3);
         assert_eq!(verify(&collector, &["--require", "receipted"]).0, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_that_the_given_key_did_not_sign_is_no_pass_though_the_device_signed_it() {
+    let (collector, device) = (Collector::new(), Device::ed25519(1, 9));
+    let answer = collector.post(signed_batch(&device.rows, &[device.sign(9)])).await;
+    let dir = collector.dir.path();
+    std::fs::write(dir.join("kept"), answer.body["receipt"][device.chain()].as_str().unwrap()).unwrap();
+    std::fs::write(dir.join("rows.ndjson"), run(dir, &["export", "--db", "a.db"], b"").1).unwrap();
+    let right = Signer::read(&dir.join("a.db"), "shop").unwrap().unwrap().vkey().to_string();
+    let wrong = Signer::new("shop", &[42; 32]).vkey().to_string();
+    for (key, expected) in [
+        (&["--key", &right][..], (0, "holds", "receipted")),
+        (&["--key", &wrong], (3, "unchecked", "chained")),
+        (&[], (0, "holds", "signed")),
+    ] {
+        let base = ["verify", "rows.ndjson", "--receipts", "kept", "--format", "json"];
+        let (code, out, _) = run(dir, &[&base, key].concat(), b"");
+        let found: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, found["verdict"].as_str().unwrap(), found["level"].as_str().unwrap()), expected, "{out}");
     }
 }
 
