@@ -76,7 +76,7 @@ export async function performAll(wanted, keepGoing) {
   const perform = async (stage) => {
     const live = !stage.line
     if (!live) heading(`[${stage.name}] begins, beside others; its output comes when it is done`)
-    const task = beside(() => carryOut(stage), { live, idle: stage.line === 'idle' })
+    const task = beside(() => carryOut(stage), { live, idle: stage.idle })
     running.add(task)
     const result = await task.done
     running.delete(task)

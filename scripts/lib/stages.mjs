@@ -101,14 +101,20 @@ async function own(command, file, ...args) {
  * `work` throws on failure; a stage with a `runner` resolves to the outcome of that program, whose summary is counted.
  * `needs` names stages that must have run before, `after` those that must be over, however they went.
  * `line`: it runs beside others, one after the other with those of its own line. A scenario waits more than it computes, so that the
- * two browsers fit on two cores; what keeps the processor busy for minutes, and has no deadlines, is in the line `idle`, which gets
- * what the others leave.
+ * two browsers fit on two cores. `idle`: what keeps the processor busy for minutes, and has no deadlines, gets what the others leave.
  */
 export const stages = [
-  { name: 'tools', title: 'Tools of wasm-pack', line: 'idle', work: () => setup('wasm-pack') },
+  { name: 'tools', title: 'Tools of wasm-pack', line: 'compilers', idle: true, work: () => setup('wasm-pack') },
   { name: 'format', title: 'Rust: format, lock files', work: format },
   { name: 'host', title: 'Rust: host tests', runner: 'rust', work: host },
-  { name: 'lint', title: 'Rust: clippy, documentation', line: 'idle', after: ['host'], work: lint },
+  {
+    name: 'lint',
+    title: 'Rust: clippy, documentation',
+    line: 'compilers',
+    idle: true,
+    after: ['host'],
+    work: lint,
+  },
   { name: 'build', title: 'Build: wasm, package, collector, demo', work: () => build({ demo: true }) },
   { name: 'size', title: 'Size budget', needs: ['build'], work: reportSizes },
   { name: 'scripts', title: 'The commands themselves', needs: ['build'], runner: 'node', work: scripts },
@@ -158,7 +164,8 @@ export const stages = [
   {
     name: 'tampering:wasm',
     title: 'Tampering, found by the wasm',
-    line: 'idle',
+    line: 'tampering',
+    idle: true,
     needs: ['host', 'build'],
     runner: 'plain',
     work: tampering.wasm,
@@ -166,10 +173,18 @@ export const stages = [
   {
     name: 'tampering:sql',
     title: 'Tampering, found in SQL',
-    line: 'idle',
+    line: 'tampering',
+    idle: true,
     needs: ['host', 'build'],
     runner: 'plain',
     work: tampering.sql,
   },
-  { name: 'fuzz', title: 'Readers of foreign bytes, fuzzed', line: 'idle', runner: 'plain', work: fuzz },
+  {
+    name: 'fuzz',
+    title: 'Readers of foreign bytes, fuzzed',
+    line: 'compilers',
+    idle: true,
+    runner: 'plain',
+    work: fuzz,
+  },
 ]

@@ -27,7 +27,7 @@ const fails = async () => {
 
 test('a stage that may runs beside others, and those that need it wait for it', async () => {
   const { log, stages } = stagesOf({
-    slow: { line: 'idle', work: () => sleep(50) },
+    slow: { line: 'other', idle: true, work: () => sleep(50) },
     quick: {},
     waiting: { needs: ['slow'] },
   })
@@ -46,7 +46,7 @@ test('a stage that may runs beside others, and those that need it wait for it', 
 test('the first failure ends the run, and the program that runs beside it', async () => {
   const began = performance.now()
   const { log, stages } = stagesOf({
-    endless: { line: 'idle', work: () => run('sleep', ['60']) },
+    endless: { line: 'other', idle: true, work: () => run('sleep', ['60']) },
     bad: { work: () => sleep(50).then(fails) },
     after: {},
   })
@@ -100,7 +100,7 @@ test('stages of one line run one after the other, those of two lines side by sid
 })
 
 test('a stage that failed beside others fails the run, also with --keep-going, which leaves out what needs it', async () => {
-  const described = { bad: { line: 'idle', work: fails }, other: {}, after: { needs: ['bad'] } }
+  const described = { bad: { line: 'other', idle: true, work: fails }, other: {}, after: { needs: ['bad'] } }
   const results = await performAll(stagesOf(described).stages, true)
   assert.deepEqual(
     results.map(({ name, ok, failed }) => [name, ok, failed]),
@@ -114,7 +114,7 @@ test('a stage that failed beside others fails the run, also with --keep-going, w
 test('a stage comes after others, whether they failed or are not there', async () => {
   const { log, stages } = stagesOf({
     bad: { work: () => sleep(50).then(fails) },
-    late: { line: 'idle', after: ['bad', 'not there'] },
+    late: { line: 'other', idle: true, after: ['bad', 'not there'] },
   })
   await performAll(stages, true)
   assert.deepEqual(log, ['bad begins', 'late begins', 'late ends'])
